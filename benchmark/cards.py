@@ -1,0 +1,95 @@
+"""Task cards: the TOML files in `datasets/`, each declaring one task."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import CardError, unknown
+from benchmark.fields import Fields, read_toml
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Card:
+    """One task: its classes and prompts, the sizes of its splits, and where its images come from.
+
+    `source` holds the options of the source named by `kind`; `folder` is where the card lies, for paths relative to it.
+    """
+
+    name: str
+    title: str
+    group: str
+    classes: tuple[str, ...]
+    templates: tuple[str, ...]
+    licence: str
+    citation: str
+    sizes: dict[str, int]
+    kind: str
+    source: dict[str, Any]
+    folder: Path
+
+    def prompts(self) -> list[str]:
+        """The class prompts, one list after another in template order: C x templates texts, class-major."""
+        return [template.replace("{c}", name) for name in self.classes for template in self.templates]
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides which images and labels the task has."""
+        return {"name": self.name, "classes": list(self.classes), "sizes": self.sizes, "kind": self.kind, "source": self.source}
+
+
+def folder() -> Path:
+    """Where the cards are: beside the package in a clone, inside it once installed."""
+    here = Path(__file__).parent
+    beside = here.parent / "datasets"
+    return beside if (beside / "digits.toml").exists() else here / "datasets"
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in folder().glob("*.toml"))
+
+
+def load(name: str, base: Path | None = None) -> Card:
+    """The card of a task: a name of `datasets/`, or a path ending in .toml relative to `base`.
+
+    Raises CardError for a bad card, UsageError for an unknown name.
+    """
+    if name.endswith(".toml"):
+        return read((base or Path()) / name)
+    path = folder() / f"{name}.toml"
+    if not path.exists():
+        raise unknown("task", name, names())
+    return read(path)
+
+
+def read(path: Path) -> Card:
+    fields = Fields(str(path), read_toml(path, CardError), CardError)
+    sizes = Fields(f"{path}: [splits]", fields.take("splits", dict), CardError)
+    source = Fields(f"{path}: [source]", fields.take("source", dict), CardError)
+    templates = fields.texts("templates")
+    for template in templates:
+        if "{c}" not in template:
+            raise fields.fail("templates", f"has '{template}', which lacks {{c}}, the place of the class name")
+    card = Card(
+        name=fields.take("name", str),
+        title=fields.take("title", str),
+        group=fields.take("group", str, "own"),
+        classes=tuple(fields.texts("classes", least=2)),
+        templates=tuple(templates),
+        licence=fields.take("licence", str, "not stated"),
+        citation=fields.take("citation", str, "none"),
+        sizes={split: sizes.take(split, int) for split in SPLITS},
+        kind=source.take("kind", str),
+        source=source.rest(),
+        folder=path.parent,
+    )
+    sizes.done()
+    fields.done()
+    if card.name != path.stem:
+        raise fields.fail("name", f"is '{card.name}', but the file is called {path.name}; make them agree")
+    for split, size in card.sizes.items():
+        if size < len(card.classes):
+            raise sizes.fail(split, f"is {size}: fewer samples than the {len(card.classes)} classes")
+    json.dumps(card.source)  # what TOML gives and JSON cannot (dates) has no place in a card
+    return card

@@ -1,0 +1,143 @@
+"""Writing the ledger: `<model>.csv`, one row per (run, task evaluated on), and `<model>.runs.jsonl`, how each run was made.
+
+Rows are only ever added. A run is there whole or not at all: its description is written first, then all its rows in one
+piece; what an interruption tore is cut off before anything is added.
+"""
+
+import contextlib
+import csv
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import LedgerError
+
+COLUMNS = ("model", "technique", "seed", "trained_on", "evaluated_on", "before", "after")
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One fine-tuning: its place in the ledger."""
+
+    model: str
+    technique: str
+    seed: int
+    trained_on: str
+
+
+def rows_path(folder: Path, model: str) -> Path:
+    return folder / f"{model}.csv"
+
+
+def runs_path(folder: Path, model: str) -> Path:
+    return folder / f"{model}.runs.jsonl"
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, model: str) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{model}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def rows(folder: Path, model: str) -> list[dict[str, str]]:
+    """The rows of a model's file; raises LedgerError for a wrong header."""
+    path = rows_path(folder, model)
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        found = list(reader)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise LedgerError(f"{path}: columns are {','.join(reader.fieldnames or ())}; expected {','.join(COLUMNS)}")
+    return found
+
+
+def run_of(row: dict[str, str]) -> Run:
+    return Run(row["model"], row["technique"], int(row["seed"]), row["trained_on"])
+
+
+def finished(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
+    """Runs whose rows cover all of `tasks`."""
+    seen: dict[Run, set[str]] = {}
+    for row in rows(folder, model):
+        seen.setdefault(run_of(row), set()).add(row["evaluated_on"])
+    wanted = set(tasks)
+    return {run for run, evaluated in seen.items() if wanted <= evaluated}
+
+
+def repair(folder: Path, model: str) -> None:
+    """Cut off what an interrupted write left at the end of a model's files."""
+    with _locked(folder, model):
+        for path in (rows_path(folder, model), runs_path(folder, model)):
+            if path.exists():
+                body = path.read_bytes()
+                if body and not body.endswith(b"\n"):
+                    _replace(path, body[: body.rfind(b"\n") + 1])
+        found = rows(folder, model)
+        if found:
+            last, counts = run_of(found[-1]), {}
+            for row in found:
+                counts[run_of(row)] = counts.get(run_of(row), 0) + 1
+            described = {run for run, notes in runs(folder, model).items() if notes["rows"] == counts.get(run)}
+            if last not in described:
+                kept = [row for row in found if run_of(row) != last]
+                _replace(rows_path(folder, model), (_header() + _lines(kept)).encode())
+
+
+def _replace(path: Path, body: bytes) -> None:
+    part = path.with_suffix(".part")
+    part.write_bytes(body)
+    os.replace(part, path)
+
+
+def _header() -> str:
+    return ",".join(COLUMNS) + "\n"
+
+
+def _lines(found: Iterable[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, COLUMNS, lineterminator="\n").writerows(found)
+    return text.getvalue()
+
+
+def runs(folder: Path, model: str) -> dict[Run, dict[str, Any]]:
+    """How each run was made; of a run described twice (an interruption between description and rows) the last counts."""
+    path = runs_path(folder, model)
+    if not path.exists():
+        return {}
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            notes = json.loads(line)
+            found[Run(notes["model"], notes["technique"], notes["seed"], notes["trained_on"])] = notes
+        except (ValueError, KeyError, TypeError) as problem:
+            raise LedgerError(f"{path}: line {number} is not a run's description ({problem})") from None
+    return found
+
+
+def append(folder: Path, run: Run, before: dict[str, float], after: dict[str, float], notes: dict[str, Any]) -> bool:
+    """Add one run, unless another process has added it meanwhile; returns whether it was added."""
+    with _locked(folder, run.model):
+        if run in finished(folder, run.model, after):
+            return False
+        place = {"model": run.model, "technique": run.technique, "seed": run.seed, "trained_on": run.trained_on}
+        _append(runs_path(folder, run.model), json.dumps(place | {"rows": len(after)} | notes) + "\n")
+        path = rows_path(folder, run.model)
+        text = "" if path.exists() else _header()
+        text += _lines(place | {"evaluated_on": task, "before": f"{before[task]:.6g}", "after": f"{after[task]:.6g}"} for task in after)
+        _append(path, text)
+        return True
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

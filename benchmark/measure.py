@@ -1,0 +1,139 @@
+"""Measuring: fine-tune, evaluate on every task, and add the outcome to the ledger."""
+
+import random
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmark import ledger
+from benchmark.cache import Cache
+from benchmark.embed import embed_model, model_identity, single_thread
+from benchmark.errors import LedgerError
+from benchmark.ledger import Run
+from benchmark.progress import duration, progress
+from benchmark.suite import Suite
+
+
+def planned(suite: Suite) -> list[Run]:
+    """Every run of the suite, model by model, so that a worker seldom changes its model."""
+    return [
+        Run(model.name, technique.name, seed, card.name)
+        for model in suite.models for technique in suite.techniques for seed in suite.seeds for card in suite.tasks
+    ]
+
+
+def open_runs(suite: Suite, everything: Suite) -> list[Run]:
+    """Runs that the ledger lacks. Repairs torn files, and refuses a ledger that was measured with other weights."""
+    done: set[Run] = set()
+    for model in suite.models:
+        ledger.repair(suite.ledger, model.name)
+        done |= ledger.finished(suite.ledger, model.name, (card.name for card in everything.tasks))
+        identity = model_identity(model)
+        for run, notes in ledger.runs(suite.ledger, model.name).items():
+            if run in done and notes["fingerprint"] != identity:
+                raise LedgerError(
+                    f"{ledger.runs_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} was measured with "
+                    f"other weights of '{model.name}' than those there now; restore the weights, or move the ledger away and measure again")
+    return [run for run in planned(suite) if run not in done]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    run: Run
+    before: dict[str, float]
+    after: dict[str, float]
+    notes: dict[str, Any]
+
+
+@lru_cache(maxsize=1)
+def _bench(suite: Suite, model_name: str, root: Path) -> Any:
+    from benchmark.workbench import Workbench
+
+    model = next(model for model in suite.models if model.name == model_name)
+    return Workbench(model, suite.tasks, Cache(root))
+
+
+def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
+    """Fine-tune once and evaluate on every task of the suite. Deterministic on one machine."""
+    single_thread()
+    from benchmark.techniques import TECHNIQUES
+
+    bench = _bench(suite, run.model, root)
+    card = next(card for card in suite.tasks if card.name == run.trained_on)
+    options = next(technique.options for technique in suite.techniques if technique.name == run.technique)
+    before = bench.before
+    started = time.perf_counter()
+    tuned = TECHNIQUES[run.technique](bench, card, options, run.seed)
+    notes = {
+        "options": options, "steps": tuned.steps, "trained_parameters": tuned.trained, "val": [round(v, 4) for v in tuned.curve],
+        "seconds": round(time.perf_counter() - started, 2), "device": "cpu", "fingerprint": model_identity(bench.model),
+        "versions": {name: version(name).split("+")[0] for name in ("torch", "open_clip_torch", "timm", "numpy")},
+    }
+    return Outcome(run, before, tuned.after, notes)
+
+
+def _outcomes(suite: Suite, runs: list[Run], root: Path, jobs: int) -> Iterator[Outcome]:
+    from joblib import Parallel, delayed
+
+    # Two runs a piece keep a worker on one model; the generator hands each outcome on as soon as it is there.
+    yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")(
+        delayed(measure_run)(suite, run, root) for run in runs)
+
+
+def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = False, dry: bool = False) -> int:
+    """Measure every run of `narrowed` that the ledger of `suite` lacks; returns how many were added."""
+    todo = open_runs(narrowed, suite)
+    total = len(planned(narrowed))
+    if dry or not todo:
+        spent = [notes["seconds"] for model in narrowed.models for notes in ledger.runs(suite.ledger, model.name).values()]
+        estimate = f", about {duration(sum(spent) / len(spent) * len(todo) / jobs)} with {jobs} jobs" if spent and todo else ""
+        print(f"measure: {len(todo)} of {total} runs left{estimate}", file=sys.stderr)
+        return 0
+    _embed_all(suite, narrowed, root, jobs, quiet)
+    added = 0
+    for outcome in progress(_outcomes(suite, todo, root, jobs), len(todo), "measure", quiet):
+        added += ledger.append(suite.ledger, outcome.run, outcome.before, outcome.after, outcome.notes)
+    return added
+
+
+def _embed_all(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool) -> None:
+    """Embed first, so that the workers of one model do not wait for each other."""
+    from joblib import Parallel, delayed
+
+    splits = ("train", "val", "test")
+    work = (delayed(embed_model)(suite, model, root, splits) for model in narrowed.models)
+    for _ in progress(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(narrowed.models), "embed", quiet):
+        pass
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far a repeated run is off: accuracy after tuning, in-domain and the mean over all tasks, as absolute differences."""
+
+    run: Run
+    in_domain: float
+    elsewhere: float
+
+
+def audit(suite: Suite, narrowed: Suite, root: Path, jobs: int, k: int, seed: int, quiet: bool = False) -> list[Deviation]:
+    """Repeat k runs drawn by chance from the ledger and compare."""
+    recorded: dict[Run, dict[str, float]] = {}
+    for model in narrowed.models:
+        ledger.repair(suite.ledger, model.name)
+        for row in ledger.rows(suite.ledger, model.name):
+            recorded.setdefault(ledger.run_of(row), {})[row["evaluated_on"]] = float(row["after"])
+    known = [run for run in planned(narrowed) if run in recorded]
+    if not known:
+        raise LedgerError(f"{suite.ledger}: nothing measured yet for these models and tasks; run `python -m benchmark measure` first")
+    chosen = sorted(random.Random(seed).sample(known, min(k, len(known))))
+    deviations = []
+    for outcome in progress(_outcomes(suite, chosen, root, jobs), len(chosen), "audit", quiet):
+        off = {task: abs(after - recorded[outcome.run][task]) for task, after in outcome.after.items()}
+        home = off.pop(outcome.run.trained_on)
+        deviations.append(Deviation(outcome.run, home, sum(off.values()) / max(1, len(off))))
+    return sorted(deviations, key=lambda d: d.run)

@@ -1,0 +1,169 @@
+"""Scoring: run scorers over cached embeddings, through a cache of scores."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import scorers
+from benchmark import embed
+from benchmark.cache import Cache, digest
+from benchmark.cards import Card
+from benchmark.embed import Embedder
+from benchmark.errors import unknown
+from benchmark.suite import Model, Suite
+
+COLUMNS = ("scorer", "model", "task", "technique", "target", "score", "abstained", "seconds")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score of one (model, task); `technique` and `target` are blank where the score holds for all of them."""
+
+    scorer: str
+    model: str
+    task: str
+    score: float | None
+    abstained: str = ""
+    seconds: float = 0.0
+    technique: str = ""
+    target: str = ""
+
+
+@dataclass
+class Scored:
+    cells: list[Cell] = field(default_factory=list)
+    computed: int = 0
+
+
+def chosen(names: Sequence[str] | None) -> dict[str, Any]:
+    """The scorers asked for by name (None or 'all': every one there is). Raises UsageError for unknown ones."""
+    known = scorers.registry().scorers
+    if names is None or list(names) == ["all"]:
+        return dict(known)
+    for name in names:
+        if name not in known:
+            raise unknown("scorer", name, known)
+    return {name: known[name] for name in dict.fromkeys(names)}
+
+
+@lru_cache(maxsize=1)
+def _shared_code() -> str:
+    """Hash of the code that all scorers share, so that a change of it makes their cached scores stale."""
+    total = hashlib.sha256()
+    for path in sorted(Path(scorers.__file__).parent.glob("_*.py")):
+        total.update(path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+@lru_cache(maxsize=None)
+def _code(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
+def _version(function: Any) -> str:
+    """What decides a scorer's number besides the embeddings: its declared version, parameters and code."""
+    spec = function.spec
+    own = _code(spec.function.__code__.co_filename) if hasattr(spec.function, "__code__") else ""
+    return f"{spec.version}/{own}/{_shared_code()}/{json.dumps(spec.parameters, sort_keys=True, default=str)}"
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    weights = np.exp(logits - logits.max(1, keepdims=True))
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _class_texts(card: Card, texts: NDArray[np.float32]) -> NDArray[np.float32]:
+    if len(card.templates) == 1:
+        return texts
+    mean = texts.reshape(len(card.classes), len(card.templates), -1).mean(1)
+    return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
+
+
+def embeddings(suite: Suite, model: Model, card: Card, cache: Cache) -> "scorers.Embeddings":
+    """What a scorer may read: the train split's embeddings, class texts, and the posterior over the suite's source vocabulary."""
+    embedder = Embedder(model, cache)
+    images, texts = embedder.images(card, "train"), embedder.texts(card.prompts())
+    scale, bias = float(texts["logit_scale"]), float(texts["logit_bias"])
+    source = None
+    if suite.source_vocabulary:
+        words = embedder.texts(list(suite.source_vocabulary))["text"]
+        source = _softmax(scale * images["image"].astype(np.float64) @ words.T)
+    return scorers.Embeddings(
+        images["image"], images["labels"], text=_class_texts(card, texts["text"]), source_probs=source, logit_scale=scale,
+        logit_bias=bias, class_names=list(card.classes), n_parameters=int(texts["n_parameters"]),
+        seed=int(digest({"kind": "seed", "model": model.name, "task": card.name})[:8], 16))
+
+
+def _key(suite: Suite, model: Model, card: Card) -> dict[str, Any]:
+    return {"kind": "scores", "images": embed.image_key(model, card, "train"), "prompts": card.prompts(), "vocabulary": list(suite.source_vocabulary)}
+
+
+def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], root: Path) -> tuple[dict[str, Any], int]:
+    """Results of the named scorers on one (model, task): {name: {score, abstained, seconds, components}}, and how many were computed."""
+    cache, functions = Cache(root), scorers.registry().scorers
+    key = _key(suite, model, card)
+    wanted = {name: f"{name}@{_version(functions[name])}" for name in names}
+    kept = _table(cache.read(key))
+    lacking = [name for name in names if wanted[name] not in kept]
+    if lacking:
+        result = scorers.score_embeddings(embeddings(suite, model, card, cache), lacking)
+        with cache.lock(key):
+            kept = _table(cache.read(key))
+            for name in lacking:
+                kept[wanted[name]] = {
+                    "score": result["scores"].get(name), "abstained": result["abstained"].get(name, ""),
+                    "seconds": result["seconds"].get(name, 0.0), "components": result["components"].get(name, {}),
+                }
+            cache.write(key, {"table": np.frombuffer(json.dumps(kept, sort_keys=True).encode(), np.uint8)})
+    return {name: kept[wanted[name]] for name in names}, len(lacking)
+
+
+def _table(arrays: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:
+    return {} if arrays is None else dict(json.loads(arrays["table"].tobytes()))
+
+
+def score_suite(suite: Suite, names: Sequence[str], cache: Cache) -> Scored:
+    """Every (model, task, scorer) of a suite; pool-relative scorers are combined over the models of each task."""
+    functions = chosen(names)
+    direct = [name for name, function in functions.items() if "ledger" not in function.spec.needs]
+    scored = Scored()
+    for card in suite.tasks:
+        results = {}
+        for model in suite.models:
+            results[model.name], computed = score_cell(suite, model, card, direct, cache.root)
+            scored.computed += computed
+        for name in direct:
+            scored.cells += _cells(name, functions[name], card.name, {model: results[model][name] for model in results})
+    return scored
+
+
+def _cells(name: str, function: Any, task: str, results: Mapping[str, Mapping[str, Any]]) -> Iterable[Cell]:
+    values: dict[str, float | None] = {model: result["score"] for model, result in results.items()}
+    reasons = {model: result["abstained"] for model, result in results.items()}
+    if function.spec.pool:
+        pool = [model for model, result in results.items() if result["components"]]
+        try:
+            values |= dict(zip(pool, function.spec.pool([results[model]["components"] for model in pool]), strict=True))
+            reasons |= dict.fromkeys(pool, "")
+        except scorers.Abstain as reason:
+            reasons |= dict.fromkeys(pool, str(reason))
+    return [Cell(name, model, task, values[model], reasons[model], results[model]["seconds"]) for model in results]
+
+
+def to_csv(cells: Iterable[Cell]) -> str:
+    """The score table as text: `score` with full precision, blank where the scorer abstained."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for c in cells:
+        writer.writerow([c.scorer, c.model, c.task, c.technique, c.target, "" if c.score is None else repr(c.score), c.abstained, f"{c.seconds:.2g}"])
+    return text.getvalue()

@@ -1,0 +1,95 @@
+"""Everything a technique needs of one model and its suite, loaded once per process."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional as F
+
+from benchmark import sources
+from benchmark.cache import Cache
+from benchmark.cards import Card
+from benchmark.embed import Embedder
+from benchmark.sources import Examples
+from benchmark.suite import Model
+
+if TYPE_CHECKING:
+    from benchmark.encoder import Encoder
+
+Tensor = torch.Tensor
+
+
+def average_templates(texts: Tensor, templates: int) -> Tensor:
+    """Class-major prompt embeddings (C*templates, D) to one unit embedding per class (C, D)."""
+    if templates == 1:
+        return texts
+    return F.normalize(texts.unflatten(0, (-1, templates)).mean(1), dim=-1)
+
+
+class Workbench:
+    def __init__(self, model: Model, tasks: Sequence[Card], cache: Cache) -> None:
+        self.model, self.tasks = model, tuple(tasks)
+        self._embedder = Embedder(model, cache)
+        self._examples: dict[tuple[str, str], Examples] = {}
+        self._pixels: dict[tuple[str, str], Tensor] = {}
+
+    @property
+    def encoder(self) -> "Encoder":
+        return self._embedder.encoder
+
+    def _load(self, card: Card, split: str) -> Examples:
+        if (card.name, split) not in self._examples:
+            self._examples[card.name, split] = sources.load(card, split)
+        return self._examples[card.name, split]
+
+    def pixels(self, card: Card, split: str) -> Tensor:
+        """uint8 (N, 3, S, S), held in memory."""
+        if (card.name, split) not in self._pixels:
+            self._pixels[card.name, split] = self.encoder.pixels(self._load(card, split))
+        return self._pixels[card.name, split]
+
+    def labels(self, card: Card, split: str) -> Tensor:
+        return torch.from_numpy(self._load(card, split).labels)
+
+    def tokens(self, card: Card) -> Tensor:
+        tokens: Tensor = self.encoder.tokenizer(card.prompts())
+        return tokens
+
+    def embeddings(self, card: Card, split: str) -> Tensor:
+        """Cached unit image embeddings, float32 (N, D)."""
+        return torch.from_numpy(self._embedder.images(card, split)["image"])
+
+    def texts(self, card: Card) -> Tensor:
+        """Cached unit class embeddings, float32 (C, D)."""
+        return average_templates(torch.from_numpy(self._embedder.texts(card.prompts())["text"]), len(card.templates))
+
+    @cached_property
+    def width(self) -> int:
+        return self.texts(self.tasks[0]).shape[1]
+
+    @cached_property
+    def scale(self) -> float:
+        return float(self._embedder.texts(self.tasks[0].prompts())["logit_scale"])
+
+    @cached_property
+    def bias(self) -> float:
+        return float(self._embedder.texts(self.tasks[0].prompts())["logit_bias"])
+
+    @cached_property
+    def before(self) -> dict[str, float]:
+        """Zero-shot test accuracy on every task."""
+        result = {}
+        for card in self.tasks:
+            guess = (self.embeddings(card, "test") @ self.texts(card).T).argmax(1)
+            result[card.name] = float((guess == self.labels(card, "test")).double().mean())
+        return result
+
+    def accuracies(self, encoder: "Encoder") -> dict[str, float]:
+        """Test accuracy of a tuned encoder on every task, each through its own prompts."""
+        result = {}
+        for card in self.tasks:
+            images = torch.from_numpy(encoder.encode_images(self.pixels(card, "test")))
+            texts = average_templates(torch.from_numpy(encoder.encode_texts(card.prompts())), len(card.templates))
+            result[card.name] = float(((images @ texts.T).argmax(1) == self.labels(card, "test")).double().mean())
+        return result

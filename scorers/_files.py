@@ -1,0 +1,99 @@
+"""Embeddings from a file: .npz, .safetensors, or a folder of .npy files; the last two are memory-mapped."""
+
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scorers._embeddings import Embeddings, EmbeddingsError
+
+FIELDS = ("image", "labels", "text", "source_probs", "class_names", "logit_scale", "logit_bias", "n_parameters")
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "U16": "<u2",
+           "U32": "<u4", "U64": "<u8"}
+
+
+def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
+    """Embeddings with the arrays `image` and `labels`, and optionally the others of `FIELDS`; nothing is unpickled.
+
+    Raises EmbeddingsError naming file and field.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            arrays = _folder(path)
+        elif not path.exists():
+            raise EmbeddingsError("there is no such file")
+        elif path.suffix == ".npz":
+            arrays = _npz(path)
+        elif path.suffix == ".safetensors":
+            arrays = _safetensors(path)
+        else:
+            raise EmbeddingsError(f"'{path.suffix}' files are not read; give .npz, .safetensors or a folder of .npy files")
+        for field in ("image", "labels"):
+            if field not in arrays:
+                raise EmbeddingsError(f"field '{field}' is missing; found {', '.join(sorted(arrays)) or 'none'}")
+        for field in ("logit_scale", "logit_bias", "n_parameters"):
+            if field in arrays:
+                if np.size(arrays[field]) != 1:
+                    raise EmbeddingsError(f"{field}: should be one number, found shape {np.shape(arrays[field])}")
+                arrays[field] = float(np.asarray(arrays[field]).reshape(()))
+        return Embeddings(arrays.pop("image"), arrays.pop("labels"), **arrays | more)
+    except EmbeddingsError as problem:
+        raise EmbeddingsError(f"{path}: {problem}") from None
+
+
+def _npz(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: _plain(file, name) for name in file.files if name in FIELDS}
+    except (OSError, zipfile.BadZipFile, EOFError) as problem:
+        raise EmbeddingsError(f"cannot be read as .npz ({problem})") from None
+
+
+def _plain(file: Any, name: str) -> Any:
+    try:
+        return file[name]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
+        raise EmbeddingsError(f"field '{name}' cannot be read ({str(problem).splitlines()[0]})") from None
+
+
+def _folder(path: Path) -> dict[str, Any]:
+    arrays = {}
+    for name in FIELDS:
+        file = path / f"{name}.npy"
+        if file.exists():
+            try:
+                arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
+            except (ValueError, OSError, EOFError) as problem:
+                raise EmbeddingsError(f"field '{name}' cannot be read ({str(problem).splitlines()[0]})") from None
+    return arrays
+
+
+def _safetensors(path: Path) -> dict[str, Any]:
+    """Map the tensors of a file into memory: an 8-byte length, a JSON header with type, shape and place of each, then the data."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(size - 8, 100_000_000):
+            raise EmbeddingsError("cannot be read as .safetensors (its header is longer than the file)")
+        try:
+            header = json.loads(file.read(length))
+            arrays = {}
+            for name, entry in header.items():
+                if name not in FIELDS:
+                    continue
+                start, end = entry["data_offsets"]
+                if entry["dtype"] not in _DTYPES:
+                    raise EmbeddingsError(f"field '{name}' is of type {entry['dtype']}; save it as one of {', '.join(_DTYPES)}")
+                dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(int(k) for k in entry["shape"])
+                if not 0 <= start <= end <= size - 8 - length or end - start != dtype.itemsize * math.prod(shape):
+                    raise EmbeddingsError(f"field '{name}' does not fit into the file; it is truncated or altered")
+                arrays[name] = np.memmap(path, dtype, "r", 8 + length + start, shape) if end > start else np.empty(shape, dtype)
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            if isinstance(problem, EmbeddingsError):
+                raise
+            raise EmbeddingsError(f"cannot be read as .safetensors ({problem})") from None
+    return arrays

@@ -1,0 +1,70 @@
+"""The H-score, plain and with a shrunk covariance."""
+
+import numpy as np
+
+from scorers._contract import Abstain, scorer
+from scorers._embeddings import Embeddings, Floats
+
+NEEDS = {"image", "labels"}
+
+
+def _between(e: Embeddings) -> Floats:
+    """(D, C) whose product with its transpose is the covariance, over N−1, of the class mean of each sample."""
+    s = e.statistics
+    return ((s.means - s.mean) * np.sqrt(s.counts / (s.n - 1))[:, None]).T
+
+
+def _check(e: Embeddings) -> None:
+    if len(e.classes) < 2:
+        raise Abstain("needs at least 2 classes, found 1")
+
+
+@scorer(needs=NEEDS, predicts={"accuracy": +1}, cite="bao2019hscore")
+def h_score(e: Embeddings) -> float:
+    """Trace of the between-class covariance in units of the total covariance.
+
+    tr(pinv(cov X)·cov(E[X|y])), both with N−1; at most min(D, C−1), which it reaches, and so says nothing, when N ≤ D.
+    The same after any invertible linear map of X. O(D³).
+
+    Source: Bao et al., ICIP 2019.
+    """
+    _check(e)
+    values, vectors = e.scatter_eigen
+    keep = values > values.max() * max(e.n, e.d) * np.finfo(np.float64).eps
+    along = vectors[:, keep].T @ _between(e)
+    return float((along**2 / (values[keep] / (e.n - 1))[:, None]).sum())
+
+
+def shrinkage(e: Embeddings) -> tuple[float, float]:
+    """Ledoit and Wolf's shrinkage in 0..1 and the mean variance it shrinks to, from sums alone."""
+    s = e.statistics
+    n, d, mean = s.n, e.d, s.mean
+    size = float(mean @ mean)
+    # sum of |x - mean|^4, spelled out in the sums over rows
+    norms2 = float(np.trace(s.gram))
+    fourth = (s.norms4 + 4 * float(mean @ s.gram @ mean) + n * size**2 - 4 * float(mean @ s.weighted)
+              + 2 * size * norms2 - 4 * size * float(mean @ s.sums.sum(0)))
+    covariance = s.scatter / n
+    mu = float(np.trace(covariance)) / d
+    squared = float((covariance**2).sum())
+    spread = (squared - d * mu**2) / d
+    noise = min((fourth / n - squared) / (n * d), spread)
+    return (noise / spread if noise > 0 and spread > 0 else 0.0), mu
+
+
+@scorer(needs=NEEDS, predicts={"accuracy": +1}, cite="ibrahim2021newer")
+def h_score_shrunk(e: Embeddings) -> float:
+    """The H-score with Ledoit and Wolf's covariance, defined and useful also where N ≤ D.
+
+    tr(pinv(Σ_a)·(1−a)·cov(E[X|y])) with Σ_a = (1−a)·cov X + a·tr(cov X)/D·I, a the shrinkage, cov X over N and cov(E[X|y])
+    over N−1. O(D³).
+
+    Source: Ibrahim, Ponomareva, Mazumder, 2021.
+    """
+    _check(e)
+    a, mu = shrinkage(e)
+    values, vectors = e.scatter_eigen
+    shrunk = (1 - a) * values / e.n + a * mu
+    keep = shrunk > shrunk.max() * 1e-15
+    along = vectors[:, keep].T @ _between(e)
+    return float((1 - a) * (along**2 / shrunk[keep][:, None]).sum())

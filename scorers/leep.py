@@ -1,0 +1,32 @@
+"""The log expected empirical prediction."""
+
+import numpy as np
+
+from scorers._contract import Abstain, scorer
+from scorers._embeddings import Embeddings
+
+
+@scorer(needs={"image", "labels", "source_probs"}, predicts={"accuracy": +1}, cite="nguyen2020leep")
+def leep(e: Embeddings) -> float:
+    """Mean log likelihood of the labels under the classifier "source posterior, then empirical label given source class".
+
+    With P_iz the posterior and q(y|z) = Σ_{i: y_i=y} P_iz / Σ_i P_iz: mean_i ln Σ_z q(y_i|z)·P_iz. In nats, between −H(Y) and 0.
+    Some published copies leave the logarithm out, some turn the sign. O(N·Z·C).
+
+    Source: Nguyen et al., ICML 2020.
+    """
+    assert e.source_probs is not None
+    if len(e.classes) < 2:
+        raise Abstain("needs at least 2 classes, found 1")
+    joint = np.zeros((len(e.classes), e.source_probs.shape[1]))
+    parts = [(slice(k, k + e.block_rows)) for k in range(0, e.n, e.block_rows)]
+    member = np.eye(len(e.classes))
+    for rows in parts:
+        joint += member[e.y[rows]].T @ e.source_probs[rows].astype(np.float64)
+    mass = joint.sum(0)
+    given = joint / np.where(mass > 0, mass, 1.0)
+    total = 0.0
+    for rows in parts:
+        likely = e.source_probs[rows].astype(np.float64) @ given.T
+        total += float(np.log(likely[np.arange(len(likely)), e.y[rows]]).sum())
+    return total / e.n

@@ -1,0 +1,16 @@
+"""How close images lie to the text of their own class."""
+
+import numpy as np
+
+from scorers._contract import scorer
+from scorers._embeddings import Embeddings
+
+
+@scorer(needs={"image", "text", "labels"}, predicts={"accuracy": +1}, cite="wang2020alignment")
+def text_alignment(e: Embeddings) -> float:
+    """Mean similarity of an image to the text of its class.
+
+    mean_i ⟨x_i, t_{y_i}⟩, in -1..1 on unit rows. Read from the class sums.
+    """
+    assert e.text is not None
+    return float((e.statistics.sums * e.text.astype(np.float64)[e.classes]).sum()) / e.n
