@@ -116,7 +116,7 @@ class Cache:
 def _pack(key: Key, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     from safetensors.numpy import save
 
-    plain = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    plain = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     return save(plain, {"key": json.dumps(dict(key), sort_keys=True), "sha256": _checksum(plain)})
 
 

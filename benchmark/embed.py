@@ -82,8 +82,8 @@ class Embedder:
             encoder = self.encoder
             return {
                 "text": encoder.encode_texts(texts),
-                "logit_scale": np.array(float(encoder.logit_scale)),
-                "logit_bias": np.array(float(encoder.logit_bias)),
+                "logit_scale": np.array(encoder.logit_scale.item()),
+                "logit_bias": np.array(encoder.logit_bias.item()),
                 "n_parameters": np.array(encoder.n_parameters),
             }
 

@@ -46,9 +46,9 @@ class Encoder:
         return self.model.logit_scale.exp()
 
     @property
-    def logit_bias(self) -> torch.Tensor | float:
+    def logit_bias(self) -> torch.Tensor:
         bias = getattr(self.model, "logit_bias", None)
-        return 0.0 if bias is None else bias
+        return torch.zeros(()) if bias is None else bias
 
     def pixels(self, examples: Examples) -> torch.Tensor:
         """Images of a split as uint8 (N, 3, S, S): the model's own preprocessing up to, but without, its normalisation."""

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -50,12 +49,19 @@ class Outcome:
     notes: dict[str, Any]
 
 
-@lru_cache(maxsize=1)
+_benches: dict[tuple[Any, ...], Any] = {}
+
+
 def _bench(suite: Suite, model_name: str, root: Path) -> Any:
+    """This process's workbench for a model; it keeps one, since runs come model by model."""
     from benchmark.workbench import Workbench
 
     model = next(model for model in suite.models if model.name == model_name)
-    return Workbench(model, suite.tasks, Cache(root))
+    key = (model, tuple(card.name for card in suite.tasks), root)
+    if key not in _benches:
+        _benches.clear()
+        _benches[key] = Workbench(model, suite.tasks, Cache(root))
+    return _benches[key]
 
 
 def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:

@@ -19,6 +19,7 @@ from benchmark.cache import Cache, digest
 from benchmark.cards import Card
 from benchmark.embed import Embedder
 from benchmark.errors import unknown
+from benchmark.progress import progress
 from benchmark.suite import Model, Suite
 
 COLUMNS = ("scorer", "model", "task", "technique", "target", "score", "abstained", "seconds")
@@ -107,42 +108,54 @@ def _key(suite: Suite, model: Model, card: Card) -> dict[str, Any]:
     return {"kind": "scores", "images": embed.image_key(model, card, "train"), "prompts": card.prompts(), "vocabulary": list(suite.source_vocabulary)}
 
 
-def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], root: Path) -> tuple[dict[str, Any], int]:
-    """Results of the named scorers on one (model, task): {name: {score, abstained, seconds, components}}, and how many were computed."""
-    cache, functions = Cache(root), scorers.registry().scorers
-    key = _key(suite, model, card)
-    wanted = {name: f"{name}@{_version(functions[name])}" for name in names}
-    kept = _table(cache.read(key))
-    lacking = [name for name in names if wanted[name] not in kept]
-    if lacking:
-        result = scorers.score_embeddings(embeddings(suite, model, card, cache), lacking)
-        with cache.lock(key):
-            kept = _table(cache.read(key))
-            for name in lacking:
-                kept[wanted[name]] = {
-                    "score": result["scores"].get(name), "abstained": result["abstained"].get(name, ""),
-                    "seconds": result["seconds"].get(name, 0.0), "components": result["components"].get(name, {}),
-                }
-            cache.write(key, {"table": np.frombuffer(json.dumps(kept, sort_keys=True).encode(), np.uint8)})
-    return {name: kept[wanted[name]] for name in names}, len(lacking)
+def _wanted(names: Iterable[str]) -> dict[str, str]:
+    """Under which name each scorer's result is kept: with everything but the embeddings that decides it."""
+    functions = scorers.registry().scorers
+    return {name: f"{name}@{_version(functions[name])}" for name in names}
+
+
+def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], root: Path) -> dict[str, Any]:
+    """Run the named scorers on one (model, task) and keep the results: {name: {score, abstained, seconds, components}}."""
+    cache, key, wanted = Cache(root), _key(suite, model, card), _wanted(names)
+    result = scorers.score_embeddings(embeddings(suite, model, card, cache), names)
+    made = {
+        name: {"score": result["scores"][name], "abstained": result["abstained"].get(name, ""), "seconds": result["seconds"][name],
+               "components": result["components"].get(name, {})} for name in names
+    }
+    with cache.lock(key):
+        kept = _table(cache.read(key)) | {wanted[name]: made[name] for name in names}
+        cache.write(key, {"table": np.frombuffer(json.dumps(kept, sort_keys=True).encode(), np.uint8)})
+    return made
 
 
 def _table(arrays: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:
     return {} if arrays is None else dict(json.loads(arrays["table"].tobytes()))
 
 
-def score_suite(suite: Suite, names: Sequence[str], cache: Cache) -> Scored:
-    """Every (model, task, scorer) of a suite; pool-relative scorers are combined over the models of each task."""
+def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: int = 1, quiet: bool = False) -> Scored:
+    """Every (model, task, scorer) of a suite, from the cache where it is there; pool-relative scorers are combined over the models
+    of each task. Scorers that read the ledger are left to ranking."""
     functions = chosen(names)
     direct = [name for name, function in functions.items() if "ledger" not in function.spec.needs]
-    scored = Scored()
-    for card in suite.tasks:
-        results = {}
-        for model in suite.models:
-            results[model.name], computed = score_cell(suite, model, card, direct, cache.root)
-            scored.computed += computed
-        for name in direct:
-            scored.cells += _cells(name, functions[name], card.name, {model: results[model][name] for model in results})
+    wanted = _wanted(direct)
+    results: dict[tuple[str, str], dict[str, Any]] = {}
+    todo: list[tuple[Model, Card, list[str]]] = []
+    for model in suite.models:
+        for card in suite.tasks:
+            kept = _table(cache.read(_key(suite, model, card)))
+            results[model.name, card.name] = {name: kept[wanted[name]] for name in direct if wanted[name] in kept}
+            if lacking := [name for name in direct if wanted[name] not in kept]:
+                todo.append((model, card, lacking))
+    scored = Scored(computed=sum(len(lacking) for _, _, lacking in todo))
+    if todo:
+        from joblib import Parallel, delayed
+
+        made = Parallel(n_jobs=jobs, return_as="generator")(delayed(score_cell)(suite, *item, cache.root) for item in todo)
+        for (model, card, _), result in zip(todo, progress(made, len(todo), "score", quiet), strict=True):
+            results[model.name, card.name] |= result
+    for name in direct:
+        for card in suite.tasks:
+            scored.cells += _cells(name, functions[name], card.name, {model.name: results[model.name, card.name][name] for model in suite.models})
     return scored
 
 

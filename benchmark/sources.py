@@ -82,11 +82,12 @@ def _pocket(card: Card, split: str) -> Examples:
     labels = np.repeat(np.arange(len(sizes)), sizes)
     key = f"task/{card.name}/{split}"
     labels = labels[np.argsort(uniforms(f"{key}/order", len(labels), 1)[:, 0], kind="stable")]
-    names = [card.classes[k] for k in labels]
+    attributes = {what: [name] * len(labels) for what, name in card.source.get("fixed", {}).items()}
+    attributes[attribute] = [card.classes[k] for k in labels]
     try:
-        images = world.draw(scene, key, len(labels), {attribute: names}, _style(card))
+        images = world.draw(scene, key, len(labels), attributes, _style(card))
     except KeyError as missing:
-        raise CardError(f"{card.folder / card.name}.toml: field 'classes' has {missing}, which scene '{scene}' cannot draw as '{attribute}'") from None
+        raise CardError(f"{card.folder / card.name}.toml: {missing} is nothing that scene '{scene}' can draw; mend 'classes' or '[source.fixed]'") from None
     return Examples(images, labels)
 
 

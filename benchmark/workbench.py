@@ -33,6 +33,8 @@ class Workbench:
         self._embedder = Embedder(model, cache)
         self._examples: dict[tuple[str, str], Examples] = {}
         self._pixels: dict[tuple[str, str], Tensor] = {}
+        self._embeddings: dict[tuple[str, str], Tensor] = {}
+        self._texts: dict[str, Tensor] = {}
 
     @property
     def encoder(self) -> "Encoder":
@@ -58,11 +60,16 @@ class Workbench:
 
     def embeddings(self, card: Card, split: str) -> Tensor:
         """Cached unit image embeddings, float32 (N, D)."""
-        return torch.from_numpy(self._embedder.images(card, split)["image"])
+        if (card.name, split) not in self._embeddings:
+            self._embeddings[card.name, split] = torch.from_numpy(self._embedder.images(card, split)["image"])
+        return self._embeddings[card.name, split]
 
     def texts(self, card: Card) -> Tensor:
         """Cached unit class embeddings, float32 (C, D)."""
-        return average_templates(torch.from_numpy(self._embedder.texts(card.prompts())["text"]), len(card.templates))
+        if card.name not in self._texts:
+            texts = torch.from_numpy(self._embedder.texts(card.prompts())["text"])
+            self._texts[card.name] = average_templates(texts, len(card.templates))
+        return self._texts[card.name]
 
     @cached_property
     def width(self) -> int:

@@ -1,0 +1,312 @@
+"""The command line. Results go to stdout, progress to stderr; each command imports what it needs when it runs."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark import __version__
+from benchmark.errors import BenchmarkError, UsageError
+
+EXAMPLES = """\
+examples:
+  python -m benchmark run --scorers all              embed, score and rank; print the board
+  python -m benchmark run --scorers iimm,logme --models clip-things,clip-signs
+  python -m benchmark score my_embeddings.npz --format json
+  python -m benchmark measure --dry-run              how much fine-tuning is left to do
+  python -m benchmark list scorers
+  python -m benchmark list tasks --health            can the suite tell scores apart?
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmark", description="Which transferability score predicts what fine-tuning brings?",
+                                     epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=__version__)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--cache", type=Path, metavar="DIR", help="where embeddings and scores are kept (default: $BENCHMARK_CACHE or the user's cache folder)")
+    common.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    suite = argparse.ArgumentParser(add_help=False)
+    suite.add_argument("--suite", default="pocket", help="name of a suite, or the path of its .toml file (default: pocket)")
+    suite.add_argument("--models", type=_names, metavar="A,B", help="only these models of the suite")
+    suite.add_argument("--tasks", type=_names, metavar="A,B", help="only these tasks of the suite")
+    jobs = argparse.ArgumentParser(add_help=False)
+    jobs.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes at a time (default: one per core)")
+    out = argparse.ArgumentParser(add_help=False)
+    out.add_argument("--out", type=Path, metavar="DIR", help="folder for results (default: results/<suite>)")
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument("--scorers", type=_names, metavar="A,B|all", help="scorers to run (default: all)")
+
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+
+    def command(name: str, help: str, *parents: argparse.ArgumentParser, example: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=help, description=help, parents=[*parents, common], epilog=f"example:\n  python -m benchmark {example}",
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    p = command("run", "embed, score and rank with the measured ledger; print and write the board", suite, which, jobs, out, example="run --scorers all")
+    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how the board is printed")
+    p = command("embed", "fill the cache with the embeddings that scorers read", suite, jobs, example="embed --suite pocket --jobs 2")
+    p = command("measure", "fine-tune, evaluate on every task and add to the ledger; goes on where it stopped", suite, jobs, example="measure --techniques clip_adapter")
+    p.add_argument("--techniques", type=_names, metavar="A,B", help="only these techniques of the suite")
+    p.add_argument("--dry-run", action="store_true", help="only say how many runs are left and how long they will take")
+    p.add_argument("--audit", type=_positive, metavar="K", help="repeat K runs drawn by chance and say how far the ledger is off")
+    p.add_argument("--seed", type=int, default=0, help="which runs --audit draws")
+    p = command("score", "score a suite, or anybody's embeddings: an .npz, a .safetensors or a folder of .npy files", suite, which, jobs, out,
+                example="score embeddings.npz --scorers all --format json")
+    p.add_argument("file", nargs="?", type=Path, metavar="FILE", help="embeddings with `image` and `labels`, optionally text, source_probs, class_names, logit_scale")
+    p.add_argument("--format", choices=["text", "json", "csv"], help="how scores are printed (default: text; csv for a suite)")
+    p = command("rank", "rank scores that `score` wrote against the ledger", suite, out, example="rank --suite pocket --format md")
+    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how the board is printed")
+    p = command("list", "show what there is", suite, example="list tasks --health")
+    p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "suites"])
+    p.add_argument("--health", action="store_true", help="with tasks: zero-shot accuracies and gains, and whether the suite can tell scores apart")
+    p = command("cache", "look after the cache", example="cache verify")
+    p.add_argument("what", choices=["ls", "verify", "prune"], help="ls: what is in it; verify: check every checksum; prune: remove damaged files and leftovers")
+    p.add_argument("--all", action="store_true", help="with prune: remove everything")
+    p = command("pretrain", "pretrain the pocket models anew; skips those that are there", jobs, example="pretrain --models clip-things --out weights")
+    p.add_argument("--models", type=_names, metavar="A,B", help="only these models")
+    p.add_argument("--out", type=Path, metavar="DIR", help="where the model folders go (default: into the suite)")
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
+    args = _parser().parse_args(argv)
+    try:
+        COMMANDS[args.command](args)
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (BenchmarkError, ValueError, OSError) as problem:
+        if args.debug or not _ours(problem):
+            raise
+        print(f"error: {problem}", file=sys.stderr)
+        return 2 if isinstance(problem, UsageError) else 1
+
+
+def _ours(problem: Exception) -> bool:
+    """An error that the user can mend, and not a bug."""
+    return isinstance(problem, BenchmarkError | OSError) or type(problem).__module__.split(".")[0] in ("scorers", "leaderboard")
+
+
+def _suite(args: argparse.Namespace) -> Any:
+    from benchmark import suite
+
+    return suite.load(args.suite).narrowed(args.models, args.tasks, getattr(args, "techniques", None))
+
+
+def _cache(args: argparse.Namespace) -> Any:
+    from benchmark.cache import Cache
+
+    return Cache(args.cache)
+
+
+def _out(args: argparse.Namespace, suite: Any) -> Path:
+    return args.out or Path("results") / suite.name
+
+
+def _say(args: argparse.Namespace, text: str) -> None:
+    if not args.quiet:
+        print(text, file=sys.stderr)
+
+
+def _run(args: argparse.Namespace) -> None:
+    import leaderboard
+    from benchmark.run import run
+
+    suite = _suite(args)
+    board, paths = run(suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet)
+    print(leaderboard.render(board, args.format), end="")
+    _say(args, f"written: {', '.join(str(path) for path in paths)}")
+
+
+def _embed(args: argparse.Namespace) -> None:
+    from benchmark.run import embed_suite
+
+    made = embed_suite(_suite(args), _cache(args), args.jobs, args.quiet)
+    _say(args, f"embed: {made} images encoded" if made else "embed: everything was there")
+
+
+def _measure(args: argparse.Namespace) -> None:
+    from tabulate import tabulate
+
+    from benchmark import measure, suite
+
+    whole, part = suite.load(args.suite), _suite(args)
+    root = _cache(args).root
+    if args.audit:
+        found = measure.audit(whole, part, root, args.jobs, args.audit, args.seed, args.quiet)
+        lines = [[d.run.model, d.run.technique, d.run.seed, d.run.trained_on, f"{d.in_domain:.4f}", f"{d.elsewhere:.4f}"] for d in found]
+        print(tabulate(lines, ["model", "technique", "seed", "trained on", "off in-domain", "off elsewhere"], disable_numparse=True))
+        worst = max(d.in_domain for d in found)
+        print(f"\n{len(found)} runs repeated: off by {sum(d.in_domain for d in found) / len(found):.4f} in-domain on average, {worst:.4f} at most")
+        return
+    added = measure.measure(whole, part, root, args.jobs, args.quiet, args.dry_run)
+    if not args.dry_run:
+        _say(args, f"measure: {added} runs added to {whole.ledger}")
+
+
+def _score(args: argparse.Namespace) -> None:
+    if args.file:
+        return _score_file(args)
+    from benchmark import rank, score
+    from benchmark.run import embed_suite
+
+    suite, cache = _suite(args), _cache(args)
+    embed_suite(suite, cache, args.jobs, args.quiet)
+    cells = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).cells
+    path = _out(args, suite) / "scores.csv"
+    rank.write(path, score.to_csv(cells))
+    print(score.to_csv(cells), end="")
+    _say(args, f"written: {path}")
+
+
+def _score_file(args: argparse.Namespace) -> None:
+    import json
+
+    import scorers
+    from benchmark.score import chosen
+
+    functions = chosen(args.scorers)
+    result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(functions))
+    if args.format == "json":
+        print(json.dumps(result, indent=1))
+    elif args.format == "csv":
+        print("scorer,score,abstained")
+        for name, value in result["scores"].items():
+            print(f"{name},{'' if value is None else repr(value)},\"{result['abstained'].get(name, '')}\"")
+    else:
+        from tabulate import tabulate
+
+        lines = [[name, "–" if value is None else f"{value:.6g}", f"{result['seconds'][name] * 1000:.1f}", result["abstained"].get(name, "")]
+                 for name, value in result["scores"].items()]
+        print(tabulate(lines, ["scorer", "score", "ms", "abstained because it"], disable_numparse=True, colalign=("left", "right", "right", "left")))
+
+
+def _rank(args: argparse.Namespace) -> None:
+    import leaderboard
+    from benchmark import rank, score
+
+    suite = _suite(args)
+    path = _out(args, suite) / "scores.csv"
+    if not path.exists():
+        raise UsageError(f"{path}: there are no scores yet; `python -m benchmark score --suite {args.suite}` writes them")
+    rows = rank.measurements(suite)
+    models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
+    cells = [score.Cell(s.scorer, s.model, s.task, s.score, seconds=s.seconds or 0.0) for s in leaderboard.read_scores(path)
+             if not s.technique and s.model in models and s.task in tasks]
+    board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows)
+    paths = rank.publish(board, _out(args, suite))
+    print(leaderboard.render(board, args.format), end="")
+    _say(args, f"written: {', '.join(str(p) for p in paths)}")
+
+
+def _list(args: argparse.Namespace) -> None:
+    from tabulate import tabulate
+
+    from benchmark import suite as suites
+
+    if args.what == "suites":
+        lines = [[name, suites.load(name).description] for name in suites.names()]
+        print(tabulate(lines, ["suite", "what it is"]))
+    elif args.what == "scorers":
+        import scorers
+
+        found = scorers.registry()
+        lines = [[name, ", ".join(sorted(f.spec.needs)), ", ".join(f"{'+' if sign > 0 else '−'}{t}" for t, sign in f.spec.predicts.items()), f.spec.cite, f.spec.summary]
+                 for name, f in found.scorers.items()]
+        print(tabulate(lines, ["scorer", "needs", "predicts", "citation", "what it is"]))
+        for name, reason in found.failures.items():
+            print(f"scorer '{name}' {reason}", file=sys.stderr)
+    elif args.what == "tasks":
+        _list_tasks(args)
+    else:
+        suite = _suite(args)
+        if args.what == "models":
+            print(tabulate([[m.name, m.load] for m in suite.models], ["model", "loaded as"]))
+        else:
+            print(tabulate([[t.name, ", ".join(f"{k} {v:g}" for k, v in t.options.items())] for t in suite.techniques], ["technique", "hyperparameters"]))
+
+
+def _list_tasks(args: argparse.Namespace) -> None:
+    from tabulate import tabulate
+
+    suite = _suite(args)
+    if not args.health:
+        lines = [[c.name, c.title, c.group, len(c.classes), "/".join(str(n) for n in c.sizes.values()), c.templates[0]] for c in suite.tasks]
+        print(tabulate(lines, ["task", "what it shows", "group", "classes", "train/val/test", "prompt"]))
+        return
+    from benchmark import health, rank
+
+    rows = rank.measurements(suite)
+    techniques = sorted({row.technique for row in rows})
+    print(tabulate(health.table(suite, rows), ["task", "what it shows", "group", "classes", "zero-shot", "over models", *(f"gain, {k}" for k in techniques)],
+                   disable_numparse=True))
+    checks = health.check(suite, rows)
+    print("\n" + tabulate([[c.what, c.found, c.asked, "yes" if c.holds else "NO"] for c in checks], ["health of the suite", "found", "asked", "holds"],
+                          disable_numparse=True))
+
+
+def _cache_command(args: argparse.Namespace) -> None:
+    from tabulate import tabulate
+
+    cache = _cache(args)
+    entries = list(cache.entries())
+    if args.what == "ls":
+        lines = [[e.path.stem[:12], e.key.get("kind", "damaged"), str(_about(e.key)), f"{e.bytes / 1024:.0f}"] for e in entries]
+        print(tabulate(lines, ["entry", "kind", "of", "KiB"], disable_numparse=True))
+        print(f"\n{len(entries)} files, {sum(e.bytes for e in entries) / 2**20:.1f} MiB in {cache.root}")
+    elif args.what == "verify":
+        bad = [e for e in entries if not e.sound]
+        for e in bad:
+            print(f"damaged: {e.path}")
+        print(f"{len(entries) - len(bad)} files are sound, {len(bad)} damaged")
+        if bad:
+            raise BenchmarkError(f"{len(bad)} damaged files in {cache.root}; `python -m benchmark cache prune` removes them, and they are made again when needed")
+    else:
+        gone = [e.path for e in entries if args.all or not e.sound] + cache.leftovers()
+        for path in gone:
+            path.unlink(missing_ok=True)
+        print(f"{len(gone)} files removed from {cache.root}")
+
+
+def _about(key: dict[str, Any]) -> str:
+    task = key.get("task") or key.get("images", {}).get("task") or {}
+    return task.get("name", "") or f"{len(key.get('texts', []))} texts"
+
+
+def _pretrain(args: argparse.Namespace) -> None:
+    from joblib import Parallel, delayed
+
+    from benchmark.errors import unknown
+    from benchmark.pocket.families import WEIGHTS
+    from benchmark.pocket.pretrain import RECIPES, pretrain, write_vocabulary
+
+    for name in args.models or ():
+        if name not in RECIPES:
+            raise unknown("model", name, RECIPES)
+    write_vocabulary()
+    folder = args.out or WEIGHTS
+    Parallel(n_jobs=args.jobs)(delayed(pretrain)(name, folder / name) for name in args.models or RECIPES)
+    print(f"pretrained models are in {folder}")
+
+
+COMMANDS = {"run": _run, "embed": _embed, "measure": _measure, "score": _score, "rank": _rank, "list": _list, "cache": _cache_command, "pretrain": _pretrain}

@@ -1,0 +1,73 @@
+"""Ranking: scores and ledger to a board, and the board to files."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import leaderboard
+import scorers
+from benchmark import ledger
+from benchmark.errors import LedgerError
+from benchmark.score import Cell, chosen
+from benchmark.suite import Suite
+from leaderboard import Board, Row
+
+
+def measurements(suite: Suite) -> list[Row]:
+    """The rows of a suite's ledger that belong to its models, tasks and techniques."""
+    if not suite.ledger.is_dir():
+        raise LedgerError(f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.name}` makes one")
+    models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
+    techniques = {t.name for t in suite.techniques}
+    for model in models:
+        ledger.repair(suite.ledger, model)
+    rows = [row for row in leaderboard.read_ledger(suite.ledger)
+            if row.model in models and row.technique in techniques and row.trained_on in tasks and row.evaluated_on in tasks]
+    if not rows:
+        raise LedgerError(f"{suite.ledger}: holds no run of the models, tasks and techniques asked for; `python -m benchmark measure` adds them")
+    return rows
+
+
+def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell]:
+    """Scores of the scorers that read the ledger (`static_rank`): one per technique and target, from the other tasks alone."""
+    cells = []
+    m = leaderboard.measured(rows)
+    for name, function in chosen(names).items():
+        if "ledger" not in function.spec.needs:
+            continue
+        for technique, targets in m.values.items():
+            for target, values in targets.items():
+                for i, model in enumerate(m.models):
+                    for j, task in enumerate(m.tasks):
+                        e = scorers.Embeddings([[0.0]], [0], ledger=leaderboard.ranks_elsewhere(values, i, j))
+                        try:
+                            cell = Cell(name, model, task, function(e), technique=technique, target=target)
+                        except scorers.Abstain as reason:
+                            cell = Cell(name, model, task, None, str(reason), technique=technique, target=target)
+                        cells.append(cell)
+    return cells
+
+
+def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], resamples: int = 1000) -> Board:
+    """The board of these scores on these measurements."""
+    orientation = {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
+    table = [leaderboard.Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds) for c in cells]
+    return leaderboard.make_board(table, rows, orientation=orientation, resamples=resamples, suite=suite)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def publish(board: Board, folder: Path) -> list[Path]:
+    """Write the board as Markdown, CSV and JSON."""
+    paths = []
+    for form in ("md", "csv", "json"):
+        paths.append(folder / f"board.{form}")
+        write(paths[-1], leaderboard.render(board, form))
+    return paths
+

@@ -1,0 +1,78 @@
+"""The stair in one go: embed, score, rank with the measured ledger, and publish."""
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import scorers
+from benchmark import embed, rank, score
+from benchmark.cache import Cache
+from benchmark.progress import duration, progress
+from benchmark.suite import Suite
+from leaderboard import Board
+
+
+def embed_suite(suite: Suite, cache: Cache, jobs: int, quiet: bool = False, splits: tuple[str, ...] = ("train",)) -> int:
+    """Embed what the cache lacks; returns the number of images encoded. Loads torch only where something is missing."""
+    lacking = embed.missing(suite, cache, splits)
+    if not lacking:
+        return 0
+    from joblib import Parallel, delayed
+
+    models = [model for model in suite.models if model.name in lacking]
+    started = time.monotonic()
+    work = (delayed(embed.embed_model)(suite, model, cache.root, splits) for model in models)
+    made = sum(progress(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(models), "embed: models", quiet))
+    if not quiet:
+        spent = time.monotonic() - started
+        print(f"embed: {made} images in {duration(spent)}, {made / spent:.0f} images/s", file=sys.stderr)
+    return made
+
+
+def run(suite: Suite, names: Sequence[str] | None, cache: Cache, out: Path, jobs: int, quiet: bool = False) -> tuple[Board, list[Path]]:
+    """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
+    functions = score.chosen(names)
+    for name, reason in scorers.registry().failures.items():
+        print(f"scorer '{name}' {reason}; the others go on", file=sys.stderr)
+    seconds: dict[str, float] = {}
+    rows = rank.measurements(suite)
+
+    started = time.perf_counter()
+    encoded = embed_suite(suite, cache, jobs, quiet)
+    seconds["embed"] = time.perf_counter() - started
+
+    started = time.perf_counter()
+    scored = score.score_suite(suite, list(functions), cache, jobs, quiet)
+    cells = scored.cells + rank.ledger_scores(rows, list(functions))
+    seconds["score"] = time.perf_counter() - started
+
+    started = time.perf_counter()
+    board = rank.rank(suite.name, cells, rows)
+    paths = rank.publish(board, out)
+    seconds["rank"] = time.perf_counter() - started
+
+    paths += [out / "scores.csv", out / "run.json"]
+    rank.write(paths[-2], score.to_csv(cells))
+    rank.write(paths[-1], json.dumps(provenance(suite, list(functions)) | {
+        "seconds": {stage: round(s, 3) for stage, s in seconds.items()}, "images_encoded": encoded, "scores_computed": scored.computed}, indent=1) + "\n")
+    return board, paths
+
+
+def provenance(suite: Suite, names: list[str]) -> dict[str, Any]:
+    """What made a board: versions, fingerprints, seeds."""
+    versions = {}
+    for package in ("transferability-benchmark", "torch", "open_clip_torch", "numpy", "scipy", "scikit-learn"):
+        try:
+            versions[package] = version(package).split("+")[0]
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "suite": suite.name, "models": {model.name: embed.model_identity(model) for model in suite.models},
+        "tasks": [card.name for card in suite.tasks], "techniques": {t.name: t.options for t in suite.techniques}, "seeds": list(suite.seeds),
+        "scorers": names, "precision": embed.PRECISION, "versions": versions, "python": platform.python_version(), "machine": platform.machine(),
+    }
