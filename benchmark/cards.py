@@ -36,7 +36,13 @@ class Card:
 
     def identity(self) -> dict[str, Any]:
         """Everything that decides which images and labels the task has."""
-        return {"name": self.name, "classes": list(self.classes), "sizes": self.sizes, "kind": self.kind, "source": self.source}
+        return {
+            "name": self.name,
+            "classes": list(self.classes),
+            "sizes": self.sizes,
+            "kind": self.kind,
+            "source": self.source,
+        }
 
 
 def folder() -> Path:

@@ -22,19 +22,36 @@ examples:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmark", description="Which transferability score predicts what fine-tuning brings?",
-                                     epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark",
+        description="Which transferability score predicts what fine-tuning brings?",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=__version__)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--cache", type=Path, metavar="DIR", help="where embeddings and scores are kept (default: $BENCHMARK_CACHE or the user's cache folder)")
+    common.add_argument(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where embeddings and scores are kept (default: $BENCHMARK_CACHE or the user's cache folder)",
+    )
     common.add_argument("--quiet", action="store_true", help="no progress on stderr")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
     suite = argparse.ArgumentParser(add_help=False)
-    suite.add_argument("--suite", default="pocket", help="name of a suite, or the path of its .toml file (default: pocket)")
+    suite.add_argument(
+        "--suite", default="pocket", help="name of a suite, or the path of its .toml file (default: pocket)"
+    )
     suite.add_argument("--models", type=_names, metavar="A,B", help="only these models of the suite")
     suite.add_argument("--tasks", type=_names, metavar="A,B", help="only these tasks of the suite")
     jobs = argparse.ArgumentParser(add_help=False)
-    jobs.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes at a time (default: one per core)")
+    jobs.add_argument(
+        "--jobs",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes at a time (default: one per core)",
+    )
     out = argparse.ArgumentParser(add_help=False)
     out.add_argument("--out", type=Path, metavar="DIR", help="folder for results (default: results/<suite>)")
     which = argparse.ArgumentParser(add_help=False)
@@ -43,30 +60,92 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
 
     def command(name: str, help: str, *parents: argparse.ArgumentParser, example: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=help, description=help, parents=[*parents, common], epilog=f"example:\n  python -m benchmark {example}",
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+        return commands.add_parser(
+            name,
+            help=help,
+            description=help,
+            parents=[*parents, common],
+            epilog=f"example:\n  python -m benchmark {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
 
-    p = command("run", "embed, score and rank with the measured ledger; print and write the board", suite, which, jobs, out, example="run --scorers all")
+    p = command(
+        "run",
+        "embed, score and rank with the measured ledger; print and write the board",
+        suite,
+        which,
+        jobs,
+        out,
+        example="run --scorers all",
+    )
     p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how the board is printed")
-    p = command("embed", "fill the cache with the embeddings that scorers read", suite, jobs, example="embed --suite pocket --jobs 2")
-    p = command("measure", "fine-tune, evaluate on every task and add to the ledger; goes on where it stopped", suite, jobs, example="measure --techniques clip_adapter")
+    p = command(
+        "embed",
+        "fill the cache with the embeddings that scorers read",
+        suite,
+        jobs,
+        example="embed --suite pocket --jobs 2",
+    )
+    p = command(
+        "measure",
+        "fine-tune, evaluate on every task and add to the ledger; goes on where it stopped",
+        suite,
+        jobs,
+        example="measure --techniques clip_adapter",
+    )
     p.add_argument("--techniques", type=_names, metavar="A,B", help="only these techniques of the suite")
     p.add_argument("--dry-run", action="store_true", help="only say how many runs are left and how long they will take")
-    p.add_argument("--audit", type=_positive, metavar="K", help="repeat K runs drawn by chance and say how far the ledger is off")
+    p.add_argument(
+        "--audit", type=_positive, metavar="K", help="repeat K runs drawn by chance and say how far the ledger is off"
+    )
     p.add_argument("--seed", type=int, default=0, help="which runs --audit draws")
-    p = command("score", "score a suite, or anybody's embeddings: an .npz, a .safetensors or a folder of .npy files", suite, which, jobs, out,
-                example="score embeddings.npz --scorers all --format json")
-    p.add_argument("file", nargs="?", type=Path, metavar="FILE", help="embeddings with `image` and `labels`, optionally text, source_probs, class_names, logit_scale")
-    p.add_argument("--format", choices=["text", "json", "csv"], help="how scores are printed (default: text; csv for a suite)")
-    p = command("rank", "rank scores that `score` wrote against the ledger", suite, out, example="rank --suite pocket --format md")
+    p = command(
+        "score",
+        "score a suite, or anybody's embeddings: an .npz, a .safetensors or a folder of .npy files",
+        suite,
+        which,
+        jobs,
+        out,
+        example="score embeddings.npz --scorers all --format json",
+    )
+    p.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="embeddings with `image` and `labels`, optionally text, source_probs, class_names, logit_scale",
+    )
+    p.add_argument(
+        "--format", choices=["text", "json", "csv"], help="how scores are printed (default: text; csv for a suite)"
+    )
+    p = command(
+        "rank",
+        "rank scores that `score` wrote against the ledger",
+        suite,
+        out,
+        example="rank --suite pocket --format md",
+    )
     p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how the board is printed")
     p = command("list", "show what there is", suite, example="list tasks --health")
     p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "suites"])
-    p.add_argument("--health", action="store_true", help="with tasks: zero-shot accuracies and gains, and whether the suite can tell scores apart")
+    p.add_argument(
+        "--health",
+        action="store_true",
+        help="with tasks: zero-shot accuracies and gains, and whether the suite can tell scores apart",
+    )
     p = command("cache", "look after the cache", example="cache verify")
-    p.add_argument("what", choices=["ls", "verify", "prune"], help="ls: what is in it; verify: check every checksum; prune: remove damaged files and leftovers")
+    p.add_argument(
+        "what",
+        choices=["ls", "verify", "prune"],
+        help="ls: what is in it; verify: check every checksum; prune: remove damaged files and leftovers",
+    )
     p.add_argument("--all", action="store_true", help="with prune: remove everything")
-    p = command("pretrain", "pretrain the pocket models anew; skips those that are there", jobs, example="pretrain --models clip-things --out weights")
+    p = command(
+        "pretrain",
+        "pretrain the pocket models anew; skips those that are there",
+        jobs,
+        example="pretrain --models clip-things --out weights",
+    )
     p.add_argument("--models", type=_names, metavar="A,B", help="only these models")
     p.add_argument("--out", type=Path, metavar="DIR", help="where the model folders go (default: into the suite)")
     return parser
@@ -104,7 +183,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _ours(problem: Exception) -> bool:
     """An error that the user can mend, and not a bug."""
-    return isinstance(problem, BenchmarkError | OSError) or type(problem).__module__.split(".")[0] in ("scorers", "leaderboard")
+    return isinstance(problem, BenchmarkError | OSError) or type(problem).__module__.split(".")[0] in (
+        "scorers",
+        "leaderboard",
+    )
 
 
 def _suite(args: argparse.Namespace) -> Any:
@@ -154,10 +236,21 @@ def _measure(args: argparse.Namespace) -> None:
     root = _cache(args).root
     if args.audit:
         found = measure.audit(whole, part, root, args.jobs, args.audit, args.seed, args.quiet)
-        lines = [[d.run.model, d.run.technique, d.run.seed, d.run.trained_on, f"{d.in_domain:.4f}", f"{d.elsewhere:.4f}"] for d in found]
-        print(tabulate(lines, ["model", "technique", "seed", "trained on", "off in-domain", "off elsewhere"], disable_numparse=True))
+        lines = [
+            [d.run.model, d.run.technique, d.run.seed, d.run.trained_on, f"{d.in_domain:.4f}", f"{d.elsewhere:.4f}"]
+            for d in found
+        ]
+        print(
+            tabulate(
+                lines,
+                ["model", "technique", "seed", "trained on", "off in-domain", "off elsewhere"],
+                disable_numparse=True,
+            )
+        )
         worst = max(d.in_domain for d in found)
-        print(f"\n{len(found)} runs repeated: off by {sum(d.in_domain for d in found) / len(found):.4f} in-domain on average, {worst:.4f} at most")
+        print(
+            f"\n{len(found)} runs repeated: off by {sum(d.in_domain for d in found) / len(found):.4f} in-domain on average, {worst:.4f} at most"
+        )
         return
     added = measure.measure(whole, part, root, args.jobs, args.quiet, args.dry_run)
     if not args.dry_run:
@@ -192,13 +285,27 @@ def _score_file(args: argparse.Namespace) -> None:
     elif args.format == "csv":
         print("scorer,score,abstained")
         for name, value in result["scores"].items():
-            print(f"{name},{'' if value is None else repr(value)},\"{result['abstained'].get(name, '')}\"")
+            print(f'{name},{"" if value is None else repr(value)},"{result["abstained"].get(name, "")}"')
     else:
         from tabulate import tabulate
 
-        lines = [[name, "–" if value is None else f"{value:.6g}", f"{result['seconds'][name] * 1000:.1f}", result["abstained"].get(name, "")]
-                 for name, value in result["scores"].items()]
-        print(tabulate(lines, ["scorer", "score", "ms", "abstained because it"], disable_numparse=True, colalign=("left", "right", "right", "left")))
+        lines = [
+            [
+                name,
+                "–" if value is None else f"{value:.6g}",
+                f"{result['seconds'][name] * 1000:.1f}",
+                result["abstained"].get(name, ""),
+            ]
+            for name, value in result["scores"].items()
+        ]
+        print(
+            tabulate(
+                lines,
+                ["scorer", "score", "ms", "abstained because it"],
+                disable_numparse=True,
+                colalign=("left", "right", "right", "left"),
+            )
+        )
 
 
 def _rank(args: argparse.Namespace) -> None:
@@ -208,11 +315,16 @@ def _rank(args: argparse.Namespace) -> None:
     suite = _suite(args)
     path = _out(args, suite) / "scores.csv"
     if not path.exists():
-        raise UsageError(f"{path}: there are no scores yet; `python -m benchmark score --suite {args.suite}` writes them")
+        raise UsageError(
+            f"{path}: there are no scores yet; `python -m benchmark score --suite {args.suite}` writes them"
+        )
     rows = rank.measurements(suite)
     models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
-    cells = [score.Cell(s.scorer, s.model, s.task, s.score, seconds=s.seconds or 0.0) for s in leaderboard.read_scores(path)
-             if not s.technique and s.model in models and s.task in tasks]
+    cells = [
+        score.Cell(s.scorer, s.model, s.task, s.score, seconds=s.seconds or 0.0)
+        for s in leaderboard.read_scores(path)
+        if not s.technique and s.model in models and s.task in tasks
+    ]
     board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows)
     paths = rank.publish(board, _out(args, suite))
     print(leaderboard.render(board, args.format), end="")
@@ -231,8 +343,16 @@ def _list(args: argparse.Namespace) -> None:
         import scorers
 
         found = scorers.registry()
-        lines = [[name, ", ".join(sorted(f.spec.needs)), ", ".join(f"{'+' if sign > 0 else '−'}{t}" for t, sign in f.spec.predicts.items()), f.spec.cite, f.spec.summary]
-                 for name, f in found.scorers.items()]
+        lines = [
+            [
+                name,
+                ", ".join(sorted(f.spec.needs)),
+                ", ".join(f"{'+' if sign > 0 else '−'}{t}" for t, sign in f.spec.predicts.items()),
+                f.spec.cite,
+                f.spec.summary,
+            ]
+            for name, f in found.scorers.items()
+        ]
         print(tabulate(lines, ["scorer", "needs", "predicts", "citation", "what it is"]))
         for name, reason in found.failures.items():
             print(f"scorer '{name}' {reason}", file=sys.stderr)
@@ -243,7 +363,12 @@ def _list(args: argparse.Namespace) -> None:
         if args.what == "models":
             print(tabulate([[m.name, m.load] for m in suite.models], ["model", "loaded as"]))
         else:
-            print(tabulate([[t.name, ", ".join(f"{k} {v:g}" for k, v in t.options.items())] for t in suite.techniques], ["technique", "hyperparameters"]))
+            print(
+                tabulate(
+                    [[t.name, ", ".join(f"{k} {v:g}" for k, v in t.options.items())] for t in suite.techniques],
+                    ["technique", "hyperparameters"],
+                )
+            )
 
 
 def _list_tasks(args: argparse.Namespace) -> None:
@@ -251,18 +376,40 @@ def _list_tasks(args: argparse.Namespace) -> None:
 
     suite = _suite(args)
     if not args.health:
-        lines = [[c.name, c.title, c.group, len(c.classes), "/".join(str(n) for n in c.sizes.values()), c.templates[0]] for c in suite.tasks]
+        lines = [
+            [c.name, c.title, c.group, len(c.classes), "/".join(str(n) for n in c.sizes.values()), c.templates[0]]
+            for c in suite.tasks
+        ]
         print(tabulate(lines, ["task", "what it shows", "group", "classes", "train/val/test", "prompt"]))
         return
     from benchmark import health, rank
 
     rows = rank.measurements(suite)
     techniques = sorted({row.technique for row in rows})
-    print(tabulate(health.table(suite, rows), ["task", "what it shows", "group", "classes", "zero-shot", "over models", *(f"gain, {k}" for k in techniques)],
-                   disable_numparse=True))
+    print(
+        tabulate(
+            health.table(suite, rows),
+            [
+                "task",
+                "what it shows",
+                "group",
+                "classes",
+                "zero-shot",
+                "over models",
+                *(f"gain, {k}" for k in techniques),
+            ],
+            disable_numparse=True,
+        )
+    )
     checks = health.check(suite, rows)
-    print("\n" + tabulate([[c.what, c.found, c.asked, "yes" if c.holds else "NO"] for c in checks], ["health of the suite", "found", "asked", "holds"],
-                          disable_numparse=True))
+    print(
+        "\n"
+        + tabulate(
+            [[c.what, c.found, c.asked, "yes" if c.holds else "NO"] for c in checks],
+            ["health of the suite", "found", "asked", "holds"],
+            disable_numparse=True,
+        )
+    )
 
 
 def _cache_command(args: argparse.Namespace) -> None:
@@ -271,7 +418,10 @@ def _cache_command(args: argparse.Namespace) -> None:
     cache = _cache(args)
     entries = list(cache.entries())
     if args.what == "ls":
-        lines = [[e.path.stem[:12], e.key.get("kind", "damaged"), str(_about(e.key)), f"{e.bytes / 1024:.0f}"] for e in entries]
+        lines = [
+            [e.path.stem[:12], e.key.get("kind", "damaged"), str(_about(e.key)), f"{e.bytes / 1024:.0f}"]
+            for e in entries
+        ]
         print(tabulate(lines, ["entry", "kind", "of", "KiB"], disable_numparse=True))
         print(f"\n{len(entries)} files, {sum(e.bytes for e in entries) / 2**20:.1f} MiB in {cache.root}")
     elif args.what == "verify":
@@ -280,7 +430,9 @@ def _cache_command(args: argparse.Namespace) -> None:
             print(f"damaged: {e.path}")
         print(f"{len(entries) - len(bad)} files are sound, {len(bad)} damaged")
         if bad:
-            raise BenchmarkError(f"{len(bad)} damaged files in {cache.root}; `python -m benchmark cache prune` removes them, and they are made again when needed")
+            raise BenchmarkError(
+                f"{len(bad)} damaged files in {cache.root}; `python -m benchmark cache prune` removes them, and they are made again when needed"
+            )
     else:
         gone = [e.path for e in entries if args.all or not e.sound] + cache.leftovers()
         for path in gone:
@@ -309,4 +461,13 @@ def _pretrain(args: argparse.Namespace) -> None:
     print(f"pretrained models are in {folder}")
 
 
-COMMANDS = {"run": _run, "embed": _embed, "measure": _measure, "score": _score, "rank": _rank, "list": _list, "cache": _cache_command, "pretrain": _pretrain}
+COMMANDS = {
+    "run": _run,
+    "embed": _embed,
+    "measure": _measure,
+    "score": _score,
+    "rank": _rank,
+    "list": _list,
+    "cache": _cache_command,
+    "pretrain": _pretrain,
+}

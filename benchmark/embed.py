@@ -41,8 +41,14 @@ def model_identity(model: Model) -> dict[str, str]:
 
 
 def image_key(model: Model, card: Card, split: str) -> Key:
-    return {"kind": "images", "model": model_identity(model), "task": card.identity(), "split": split,
-            "samples": sources.source(card).sample_list(card, split), "precision": PRECISION}
+    return {
+        "kind": "images",
+        "model": model_identity(model),
+        "task": card.identity(),
+        "split": split,
+        "samples": sources.source(card).sample_list(card, split),
+        "precision": PRECISION,
+    }
 
 
 def text_key(model: Model, texts: list[str]) -> Key:

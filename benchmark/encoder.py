@@ -30,7 +30,9 @@ class Encoder:
             self.model, _, self.preprocess = open_clip.create_model_and_transforms(spec.load)
             self.tokenizer = open_clip.get_tokenizer(spec.load, **({"bpe_path": str(spec.bpe)} if spec.bpe else {}))
         except (OSError, RuntimeError, ValueError) as problem:
-            raise InputError(f"model '{spec.name}': open_clip cannot load '{spec.load}': {str(problem).splitlines()[0]}") from None
+            raise InputError(
+                f"model '{spec.name}': open_clip cannot load '{spec.load}': {str(problem).splitlines()[0]}"
+            ) from None
         self.model.eval()
         self.size = int(np.atleast_1d(self.model.visual.image_size)[0])
         *self._shape, last = self.preprocess.transforms

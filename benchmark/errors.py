@@ -40,5 +40,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not known, with the nearest ones."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else f"known: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
+    )
     return UsageError(f"unknown {what} '{name}': {hint} (`python -m benchmark list {what}s` shows all)")

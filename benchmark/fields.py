@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 from benchmark.errors import InputError
 
 T = TypeVar("T")
-_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
+_NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
@@ -42,7 +49,7 @@ class Fields:
             value = float(value)
         if type(value) is not kind:
             raise self.fail(field, f"should be {_NAMES[kind]}, found {value!r}")
-        return value  # type: ignore[no-any-return]
+        return value
 
     def texts(self, field: str, *, least: int = 1, default: list[str] | None = None) -> list[str]:
         if field not in self._left and default is not None:

@@ -38,32 +38,72 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
     before = zero_shot(suite, rows)
     m = leaderboard.measured(rows)
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
-    near = (np.abs(before - chance) <= 0.1).any(1)
-    high = (before > 0.8).any(1)
+    near = np.asarray((np.abs(before - chance) <= 0.1).any(1))
+    high = np.asarray((before > 0.8).any(1))
     thirds = np.histogram(before.mean(0), [0, 1 / 3, 2 / 3, 1])[0]
     checks = [
-        Check("models with zero-shot accuracy within 10 points of chance somewhere", f"{near.sum()} of {len(near)}", "all", bool(near.all())),
-        Check("models with zero-shot accuracy above 80 % somewhere", f"{high.sum()} of {len(high)}", "all", bool(high.all())),
-        Check("tasks per third of mean zero-shot accuracy", " / ".join(map(str, thirds)), "at least 4 each", bool((thirds >= 4).all())),
+        Check(
+            "models with zero-shot accuracy within 10 points of chance somewhere",
+            f"{near.sum()} of {len(near)}",
+            "all",
+            bool(near.all()),
+        ),
+        Check(
+            "models with zero-shot accuracy above 80 % somewhere",
+            f"{high.sum()} of {len(high)}",
+            "all",
+            bool(high.all()),
+        ),
+        Check(
+            "tasks per third of mean zero-shot accuracy",
+            " / ".join(map(str, thirds)),
+            "at least 4 each",
+            bool((thirds >= 4).all()),
+        ),
     ]
     if TECHNIQUE not in m.values:
         return checks
     gain, after = m.values[TECHNIQUE]["gain"], m.values[TECHNIQUE]["accuracy"]
     spread = float(np.nanmean(np.nanstd(gain, axis=1)))
-    checks.append(Check("standard deviation over tasks of the gain, mean over models", f"{spread:.3f}", "at least .12", spread >= 0.12))
+    checks.append(
+        Check(
+            "standard deviation over tasks of the gain, mean over models",
+            f"{spread:.3f}",
+            "at least .12",
+            spread >= 0.12,
+        )
+    )
     wins = np.zeros(len(m.models))
     for column in after.T:
         best = column == np.nanmax(column)
         wins[best] += 1 / best.sum()
     share = float(wins.max() / len(m.tasks))
-    checks.append(Check("share of tasks on which the most frequent winner wins", f"{share:.2f} ({m.models[int(wins.argmax())]})", "at most .5", share <= 0.5))
+    checks.append(
+        Check(
+            "share of tasks on which the most frequent winner wins",
+            f"{share:.2f} ({m.models[int(wins.argmax())]})",
+            "at most .5",
+            share <= 0.5,
+        )
+    )
     static = _static_tau(after)
-    checks.append(Check("weighted τ of the leave-one-task-out static ranking", f"{static:.2f}", "at most .6", static <= 0.6))
+    checks.append(
+        Check("weighted τ of the leave-one-task-out static ranking", f"{static:.2f}", "at most .6", static <= 0.6)
+    )
     columns = np.concatenate([m.values[k]["gain"] for k in m.techniques])
     effective = participation(columns.T)
-    checks.append(Check("effective number of tasks", f"{effective:.1f} of {len(m.tasks)}", "at least 5", effective >= 5))
+    checks.append(
+        Check("effective number of tasks", f"{effective:.1f} of {len(m.tasks)}", "at least 5", effective >= 5)
+    )
     level, runs = levelled(suite)
-    checks.append(Check(f"runs of {runs} whose val accuracy rises by less than a point in the last fifth", f"{level:.0%}", "at least 90%", level >= 0.9))
+    checks.append(
+        Check(
+            f"runs of {runs} whose val accuracy rises by less than a point in the last fifth",
+            f"{level:.0%}",
+            "at least 90%",
+            level >= 0.9,
+        )
+    )
     return checks
 
 
@@ -104,7 +144,20 @@ def table(suite: Suite, rows: list[Row]) -> list[list[str]]:
     place = {name: j for j, name in enumerate(m.tasks)}
     lines = []
     for j, card in enumerate(suite.tasks):
-        gains = [f"{np.nanmean(m.values[k]['gain'][:, place[card.name]]):+.2f}" if card.name in place else "" for k in m.techniques]
+        gains = [
+            f"{np.nanmean(m.values[k]['gain'][:, place[card.name]]):+.2f}" if card.name in place else ""
+            for k in m.techniques
+        ]
         known = before[:, j]
-        lines.append([card.name, card.title, card.group, str(len(card.classes)), f"{known.mean():.2f}", f"{known.min():.2f} to {known.max():.2f}", *gains])
+        lines.append(
+            [
+                card.name,
+                card.title,
+                card.group,
+                str(len(card.classes)),
+                f"{known.mean():.2f}",
+                f"{known.min():.2f} to {known.max():.2f}",
+                *gains,
+            ]
+        )
     return lines

@@ -82,7 +82,8 @@ def repair(folder: Path, model: str) -> None:
                     _replace(path, body[: body.rfind(b"\n") + 1])
         found = rows(folder, model)
         if found:
-            last, counts = run_of(found[-1]), {}
+            last = run_of(found[-1])
+            counts: dict[Run, int] = {}
             for row in found:
                 counts[run_of(row)] = counts.get(run_of(row), 0) + 1
             described = {run for run, notes in runs(folder, model).items() if notes["rows"] == counts.get(run)}
@@ -131,7 +132,10 @@ def append(folder: Path, run: Run, before: dict[str, float], after: dict[str, fl
         _append(runs_path(folder, run.model), json.dumps(place | {"rows": len(after)} | notes) + "\n")
         path = rows_path(folder, run.model)
         text = "" if path.exists() else _header()
-        text += _lines(place | {"evaluated_on": task, "before": f"{before[task]:.6g}", "after": f"{after[task]:.6g}"} for task in after)
+        text += _lines(
+            place | {"evaluated_on": task, "before": f"{before[task]:.6g}", "after": f"{after[task]:.6g}"}
+            for task in after
+        )
         _append(path, text)
         return True
 

@@ -22,7 +22,10 @@ def planned(suite: Suite) -> list[Run]:
     """Every run of the suite, model by model, so that a worker seldom changes its model."""
     return [
         Run(model.name, technique.name, seed, card.name)
-        for model in suite.models for technique in suite.techniques for seed in suite.seeds for card in suite.tasks
+        for model in suite.models
+        for technique in suite.techniques
+        for seed in suite.seeds
+        for card in suite.tasks
     ]
 
 
@@ -37,7 +40,8 @@ def open_runs(suite: Suite, everything: Suite) -> list[Run]:
             if run in done and notes["fingerprint"] != identity:
                 raise LedgerError(
                     f"{ledger.runs_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} was measured with "
-                    f"other weights of '{model.name}' than those there now; restore the weights, or move the ledger away and measure again")
+                    f"other weights of '{model.name}' than those there now; restore the weights, or move the ledger away and measure again"
+                )
     return [run for run in planned(suite) if run not in done]
 
 
@@ -76,8 +80,13 @@ def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
     started = time.perf_counter()
     tuned = TECHNIQUES[run.technique](bench, card, options, run.seed)
     notes = {
-        "options": options, "steps": tuned.steps, "trained_parameters": tuned.trained, "val": [round(v, 4) for v in tuned.curve],
-        "seconds": round(time.perf_counter() - started, 2), "device": "cpu", "fingerprint": model_identity(bench.model),
+        "options": options,
+        "steps": tuned.steps,
+        "trained_parameters": tuned.trained,
+        "val": [round(v, 4) for v in tuned.curve],
+        "seconds": round(time.perf_counter() - started, 2),
+        "device": "cpu",
+        "fingerprint": model_identity(bench.model),
         "versions": {name: version(name).split("+")[0] for name in ("torch", "open_clip_torch", "timm", "numpy")},
     }
     return Outcome(run, before, tuned.after, notes)
@@ -88,7 +97,8 @@ def _outcomes(suite: Suite, runs: list[Run], root: Path, jobs: int) -> Iterator[
 
     # Two runs a piece keep a worker on one model; the generator hands each outcome on as soon as it is there.
     yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")(
-        delayed(measure_run)(suite, run, root) for run in runs)
+        delayed(measure_run)(suite, run, root) for run in runs
+    )
 
 
 def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = False, dry: bool = False) -> int:
@@ -96,8 +106,12 @@ def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = 
     todo = open_runs(narrowed, suite)
     total = len(planned(narrowed))
     if dry or not todo:
-        spent = [notes["seconds"] for model in narrowed.models for notes in ledger.runs(suite.ledger, model.name).values()]
-        estimate = f", about {duration(sum(spent) / len(spent) * len(todo) / jobs)} with {jobs} jobs" if spent and todo else ""
+        spent = [
+            notes["seconds"] for model in narrowed.models for notes in ledger.runs(suite.ledger, model.name).values()
+        ]
+        estimate = (
+            f", about {duration(sum(spent) / len(spent) * len(todo) / jobs)} with {jobs} jobs" if spent and todo else ""
+        )
         print(f"measure: {len(todo)} of {total} runs left{estimate}", file=sys.stderr)
         return 0
     _embed_all(suite, narrowed, root, jobs, quiet)
@@ -113,7 +127,9 @@ def _embed_all(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool
 
     splits = ("train", "val", "test")
     work = (delayed(embed_model)(suite, model, root, splits) for model in narrowed.models)
-    for _ in progress(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(narrowed.models), "embed", quiet):
+    for _ in progress(
+        Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(narrowed.models), "embed", quiet
+    ):
         pass
 
 
@@ -126,7 +142,9 @@ class Deviation:
     elsewhere: float
 
 
-def audit(suite: Suite, narrowed: Suite, root: Path, jobs: int, k: int, seed: int, quiet: bool = False) -> list[Deviation]:
+def audit(
+    suite: Suite, narrowed: Suite, root: Path, jobs: int, k: int, seed: int, quiet: bool = False
+) -> list[Deviation]:
     """Repeat k runs drawn by chance from the ledger and compare."""
     recorded: dict[Run, dict[str, float]] = {}
     for model in narrowed.models:
@@ -135,7 +153,9 @@ def audit(suite: Suite, narrowed: Suite, root: Path, jobs: int, k: int, seed: in
             recorded.setdefault(ledger.run_of(row), {})[row["evaluated_on"]] = float(row["after"])
     known = [run for run in planned(narrowed) if run in recorded]
     if not known:
-        raise LedgerError(f"{suite.ledger}: nothing measured yet for these models and tasks; run `python -m benchmark measure` first")
+        raise LedgerError(
+            f"{suite.ledger}: nothing measured yet for these models and tasks; run `python -m benchmark measure` first"
+        )
     chosen = sorted(random.Random(seed).sample(known, min(k, len(known))))
     deviations = []
     for outcome in progress(_outcomes(suite, chosen, root, jobs), len(chosen), "audit", quiet):

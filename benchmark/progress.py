@@ -22,5 +22,9 @@ def progress(items: Iterable[T], total: int, what: str, quiet: bool = False, eve
         now = time.monotonic()
         if not quiet and (now - spoken >= every or done == total):
             spoken = now
-            left = f", about {duration((now - started) / done * (total - done))} left" if done < total else f" in {duration(now - started)}"
+            left = (
+                f", about {duration((now - started) / done * (total - done))} left"
+                if done < total
+                else f" in {duration(now - started)}"
+            )
             print(f"{what}: {done}/{total}{left}", file=sys.stderr, flush=True)

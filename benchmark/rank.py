@@ -16,15 +16,22 @@ from leaderboard import Board, Row
 def measurements(suite: Suite) -> list[Row]:
     """The rows of a suite's ledger that belong to its models, tasks and techniques."""
     if not suite.ledger.is_dir():
-        raise LedgerError(f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.name}` makes one")
+        raise LedgerError(
+            f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.name}` makes one"
+        )
     models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
     techniques = {t.name for t in suite.techniques}
     for model in models:
         ledger.repair(suite.ledger, model)
-    rows = [row for row in leaderboard.read_ledger(suite.ledger)
-            if row.model in models and row.technique in techniques and row.trained_on in tasks and row.evaluated_on in tasks]
+    rows = [
+        row
+        for row in leaderboard.read_ledger(suite.ledger)
+        if row.model in models and row.technique in techniques and row.trained_on in tasks and row.evaluated_on in tasks
+    ]
     if not rows:
-        raise LedgerError(f"{suite.ledger}: holds no run of the models, tasks and techniques asked for; `python -m benchmark measure` adds them")
+        raise LedgerError(
+            f"{suite.ledger}: holds no run of the models, tasks and techniques asked for; `python -m benchmark measure` adds them"
+        )
     return rows
 
 
@@ -51,7 +58,10 @@ def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell
 def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], resamples: int = 1000) -> Board:
     """The board of these scores on these measurements."""
     orientation = {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
-    table = [leaderboard.Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds) for c in cells]
+    table = [
+        leaderboard.Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds)
+        for c in cells
+    ]
     return leaderboard.make_board(table, rows, orientation=orientation, resamples=resamples, suite=suite)
 
 
@@ -70,4 +80,3 @@ def publish(board: Board, folder: Path) -> list[Path]:
         paths.append(folder / f"board.{form}")
         write(paths[-1], leaderboard.render(board, form))
     return paths
-

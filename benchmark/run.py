@@ -17,7 +17,9 @@ from benchmark.suite import Suite
 from leaderboard import Board
 
 
-def embed_suite(suite: Suite, cache: Cache, jobs: int, quiet: bool = False, splits: tuple[str, ...] = ("train",)) -> int:
+def embed_suite(
+    suite: Suite, cache: Cache, jobs: int, quiet: bool = False, splits: tuple[str, ...] = ("train",)
+) -> int:
     """Embed what the cache lacks; returns the number of images encoded. Loads torch only where something is missing."""
     lacking = embed.missing(suite, cache, splits)
     if not lacking:
@@ -27,14 +29,18 @@ def embed_suite(suite: Suite, cache: Cache, jobs: int, quiet: bool = False, spli
     models = [model for model in suite.models if model.name in lacking]
     started = time.monotonic()
     work = (delayed(embed.embed_model)(suite, model, cache.root, splits) for model in models)
-    made = sum(progress(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(models), "embed: models", quiet))
+    made = sum(
+        progress(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(models), "embed: models", quiet)
+    )
     if not quiet:
         spent = time.monotonic() - started
         print(f"embed: {made} images in {duration(spent)}, {made / spent:.0f} images/s", file=sys.stderr)
     return made
 
 
-def run(suite: Suite, names: Sequence[str] | None, cache: Cache, out: Path, jobs: int, quiet: bool = False) -> tuple[Board, list[Path]]:
+def run(
+    suite: Suite, names: Sequence[str] | None, cache: Cache, out: Path, jobs: int, quiet: bool = False
+) -> tuple[Board, list[Path]]:
     """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
     functions = score.chosen(names)
     for name, reason in scorers.registry().failures.items():
@@ -58,8 +64,19 @@ def run(suite: Suite, names: Sequence[str] | None, cache: Cache, out: Path, jobs
 
     paths += [out / "scores.csv", out / "run.json"]
     rank.write(paths[-2], score.to_csv(cells))
-    rank.write(paths[-1], json.dumps(provenance(suite, list(functions)) | {
-        "seconds": {stage: round(s, 3) for stage, s in seconds.items()}, "images_encoded": encoded, "scores_computed": scored.computed}, indent=1) + "\n")
+    rank.write(
+        paths[-1],
+        json.dumps(
+            provenance(suite, list(functions))
+            | {
+                "seconds": {stage: round(s, 3) for stage, s in seconds.items()},
+                "images_encoded": encoded,
+                "scores_computed": scored.computed,
+            },
+            indent=1,
+        )
+        + "\n",
+    )
     return board, paths
 
 
@@ -72,7 +89,14 @@ def provenance(suite: Suite, names: list[str]) -> dict[str, Any]:
         except PackageNotFoundError:
             versions[package] = "not installed"
     return {
-        "suite": suite.name, "models": {model.name: embed.model_identity(model) for model in suite.models},
-        "tasks": [card.name for card in suite.tasks], "techniques": {t.name: t.options for t in suite.techniques}, "seeds": list(suite.seeds),
-        "scorers": names, "precision": embed.PRECISION, "versions": versions, "python": platform.python_version(), "machine": platform.machine(),
+        "suite": suite.name,
+        "models": {model.name: embed.model_identity(model) for model in suite.models},
+        "tasks": [card.name for card in suite.tasks],
+        "techniques": {t.name: t.options for t in suite.techniques},
+        "seeds": list(suite.seeds),
+        "scorers": names,
+        "precision": embed.PRECISION,
+        "versions": versions,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
     }

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def _shared_code() -> str:
     return total.hexdigest()[:16]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _code(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
@@ -99,13 +99,25 @@ def embeddings(suite: Suite, model: Model, card: Card, cache: Cache) -> "scorers
         words = embedder.texts(list(suite.source_vocabulary))["text"]
         source = _softmax(scale * images["image"].astype(np.float64) @ words.T)
     return scorers.Embeddings(
-        images["image"], images["labels"], text=_class_texts(card, texts["text"]), source_probs=source, logit_scale=scale,
-        logit_bias=bias, class_names=list(card.classes), n_parameters=int(texts["n_parameters"]),
-        seed=int(digest({"kind": "seed", "model": model.name, "task": card.name})[:8], 16))
+        images["image"],
+        images["labels"],
+        text=_class_texts(card, texts["text"]),
+        source_probs=source,
+        logit_scale=scale,
+        logit_bias=bias,
+        class_names=list(card.classes),
+        n_parameters=int(texts["n_parameters"]),
+        seed=int(digest({"kind": "seed", "model": model.name, "task": card.name})[:8], 16),
+    )
 
 
 def _key(suite: Suite, model: Model, card: Card) -> dict[str, Any]:
-    return {"kind": "scores", "images": embed.image_key(model, card, "train"), "prompts": card.prompts(), "vocabulary": list(suite.source_vocabulary)}
+    return {
+        "kind": "scores",
+        "images": embed.image_key(model, card, "train"),
+        "prompts": card.prompts(),
+        "vocabulary": list(suite.source_vocabulary),
+    }
 
 
 def _wanted(names: Iterable[str]) -> dict[str, str]:
@@ -119,8 +131,13 @@ def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], roo
     cache, key, wanted = Cache(root), _key(suite, model, card), _wanted(names)
     result = scorers.score_embeddings(embeddings(suite, model, card, cache), names)
     made = {
-        name: {"score": result["scores"][name], "abstained": result["abstained"].get(name, ""), "seconds": result["seconds"][name],
-               "components": result["components"].get(name, {})} for name in names
+        name: {
+            "score": result["scores"][name],
+            "abstained": result["abstained"].get(name, ""),
+            "seconds": result["seconds"][name],
+            "components": result["components"].get(name, {}),
+        }
+        for name in names
     }
     with cache.lock(key):
         kept = _table(cache.read(key)) | {wanted[name]: made[name] for name in names}
@@ -150,12 +167,19 @@ def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: i
     if todo:
         from joblib import Parallel, delayed
 
-        made = Parallel(n_jobs=jobs, return_as="generator")(delayed(score_cell)(suite, *item, cache.root) for item in todo)
+        made = Parallel(n_jobs=jobs, return_as="generator")(
+            delayed(score_cell)(suite, *item, cache.root) for item in todo
+        )
         for (model, card, _), result in zip(todo, progress(made, len(todo), "score", quiet), strict=True):
             results[model.name, card.name] |= result
     for name in direct:
         for card in suite.tasks:
-            scored.cells += _cells(name, functions[name], card.name, {model.name: results[model.name, card.name][name] for model in suite.models})
+            scored.cells += _cells(
+                name,
+                functions[name],
+                card.name,
+                {model.name: results[model.name, card.name][name] for model in suite.models},
+            )
     return scored
 
 
@@ -178,5 +202,16 @@ def to_csv(cells: Iterable[Cell]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for c in cells:
-        writer.writerow([c.scorer, c.model, c.task, c.technique, c.target, "" if c.score is None else repr(c.score), c.abstained, f"{c.seconds:.2g}"])
+        writer.writerow(
+            [
+                c.scorer,
+                c.model,
+                c.task,
+                c.technique,
+                c.target,
+                "" if c.score is None else repr(c.score),
+                c.abstained,
+                f"{c.seconds:.2g}",
+            ]
+        )
     return text.getvalue()

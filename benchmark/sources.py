@@ -3,7 +3,8 @@
 import hashlib
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, fields as fields_of
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,9 @@ def _pocket(card: Card, split: str) -> Examples:
     try:
         images = world.draw(scene, key, len(labels), attributes, _style(card))
     except KeyError as missing:
-        raise CardError(f"{card.folder / card.name}.toml: {missing} is nothing that scene '{scene}' can draw; mend 'classes' or '[source.fixed]'") from None
+        raise CardError(
+            f"{card.folder / card.name}.toml: {missing} is nothing that scene '{scene}' can draw; mend 'classes' or '[source.fixed]'"
+        ) from None
     return Examples(images, labels)
 
 
@@ -107,7 +110,9 @@ def _digits(card: Card, split: str) -> Examples:
 def _share(card: Card, order: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
     needed = sum(card.sizes.values())
     if needed > len(order):
-        raise CardError(f"{card.folder / card.name}.toml: [splits] ask for {needed} samples, but there are {len(order)}; lower the sizes")
+        raise CardError(
+            f"{card.folder / card.name}.toml: [splits] ask for {needed} samples, but there are {len(order)}; lower the sizes"
+        )
     bounds = np.cumsum([card.sizes[split] for split in SPLITS])
     return dict(zip(SPLITS, np.split(order[:needed], bounds[:-1]), strict=True))
 
@@ -119,13 +124,17 @@ def _folder_files(card: Card) -> tuple[list[Path], Labels]:
     path = card.source.get("path", "")
     root = (card.folder / path).resolve()
     if not path or not root.is_dir():
-        raise _bad(card, "path", f"is '{path}', and {root} is not a folder; give a folder with one sub-folder per class")
+        raise _bad(
+            card, "path", f"is '{path}', and {root} is not a folder; give a folder with one sub-folder per class"
+        )
     files: list[Path] = []
     labels: list[int] = []
     for k, name in enumerate(card.source.get("folders", card.classes)):
         found = sorted(p for p in (root / name).glob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if len(found) < 2:
-            raise InputError(f"{root / name}: {len(found)} images for class '{card.classes[k]}'; a class needs at least 2")
+            raise InputError(
+                f"{root / name}: {len(found)} images for class '{card.classes[k]}'; a class needs at least 2"
+            )
         files += found
         labels += [k] * len(found)
     return files, np.array(labels, np.int64)
@@ -153,7 +162,11 @@ def _folder_list(card: Card, split: str) -> Any:
     digest = hashlib.sha256()
     for file, label in zip(files, labels, strict=True):
         stat = file.stat()
-        digest.update(f"{file.parent.name}/{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0{label}\n".encode(errors="surrogateescape"))
+        digest.update(
+            f"{file.parent.name}/{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0{label}\n".encode(
+                errors="surrogateescape"
+            )
+        )
     return digest.hexdigest()
 
 

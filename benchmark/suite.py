@@ -42,7 +42,9 @@ class Suite:
     source_vocabulary: tuple[str, ...]
     ledger: Path
 
-    def narrowed(self, models: Iterable[str] | None, tasks: Iterable[str] | None, techniques: Iterable[str] | None = None) -> "Suite":
+    def narrowed(
+        self, models: Iterable[str] | None, tasks: Iterable[str] | None, techniques: Iterable[str] | None = None
+    ) -> "Suite":
         """The same suite with only the named models, tasks and techniques; raises UsageError for unknown ones."""
         return replace(
             self,
@@ -95,8 +97,9 @@ def read(path: Path) -> Suite:
         ledger=path.parent / ledger if ledger else Path(leaderboard.__file__).parent / "gains" / name,
     )
     fields.done()
-    for what, things in (("models", suite.models), ("tasks", suite.tasks), ("techniques", suite.techniques)):
-        found = [thing.name for thing in things]  # type: ignore[attr-defined]
+    named: dict[str, tuple[Any, ...]] = {"models": suite.models, "tasks": suite.tasks, "techniques": suite.techniques}
+    for what, things in named.items():
+        found = [thing.name for thing in things]
         if not found:
             raise fields.fail(what, "is empty")
         if len(set(found)) < len(found):
@@ -112,7 +115,10 @@ def _model(path: Path, i: int, table: Any) -> Model:
     if load_name.startswith("local-dir:"):
         where = (path.parent / load_name.removeprefix("local-dir:")).resolve()
         if not (where / "open_clip_config.json").exists():
-            raise fields.fail("load", f"is '{load_name}', but {where} has no open_clip_config.json; `python -m benchmark pretrain` makes the pocket models")
+            raise fields.fail(
+                "load",
+                f"is '{load_name}', but {where} has no open_clip_config.json; `python -m benchmark pretrain` makes the pocket models",
+            )
         load_name = f"local-dir:{where}"
     model = Model(fields.take("name", str), load_name, (path.parent / bpe).resolve() if bpe else None)
     if model.bpe and not model.bpe.exists():

@@ -36,8 +36,14 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(1) == labels).double().mean())
 
 
-def fit(module: nn.Module, logits: Callable[[Tensor], Tensor], labels: Tensor, val_accuracy: Callable[[], float],
-        options: Mapping[str, float], seed: int) -> tuple[list[float], int]:
+def fit(
+    module: nn.Module,
+    logits: Callable[[Tensor], Tensor],
+    labels: Tensor,
+    val_accuracy: Callable[[], float],
+    options: Mapping[str, float],
+    seed: int,
+) -> tuple[list[float], int]:
     """Train the parameters of `module` that want gradients; leaves it as it was after the epoch that is best on val.
 
     logits: row numbers of the train split to (rows, C) logits. Returns val accuracy per epoch, and the number of steps.
@@ -58,7 +64,7 @@ def fit(module: nn.Module, logits: Callable[[Tensor], Tensor], labels: Tensor, v
             optimizer.param_groups[0]["lr"] = options["rate"] * min((step + 1) / warm, decay)
             loss = F.cross_entropy(logits(rows), labels[rows])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             step += 1
@@ -88,7 +94,14 @@ def full(bench: Workbench, card: Card, options: Mapping[str, float], seed: int) 
         with torch.inference_mode():
             return accuracy(classify(val, prompts, len(card.templates)), val_labels)
 
-    curve, steps = fit(encoder.model, lambda rows: classify(train[rows], prompts, len(card.templates)), labels, val_accuracy, options, seed)
+    curve, steps = fit(
+        encoder.model,
+        lambda rows: classify(train[rows], prompts, len(card.templates)),
+        labels,
+        val_accuracy,
+        options,
+        seed,
+    )
     return Tuned(bench.accuracies(encoder), curve, steps, sum(p.numel() for p in encoder.model.parameters()))
 
 
@@ -97,7 +110,10 @@ class _Adapter(nn.Module):
 
     def __init__(self, width: int, reduction: int, ratio: float) -> None:
         super().__init__()
-        self.down, self.up = nn.Linear(width, width // reduction, bias=False), nn.Linear(width // reduction, width, bias=False)
+        self.down, self.up = (
+            nn.Linear(width, width // reduction, bias=False),
+            nn.Linear(width // reduction, width, bias=False),
+        )
         self.ratio = ratio
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,7 +138,10 @@ def clip_adapter(bench: Workbench, card: Card, options: Mapping[str, float], see
 
     curve, steps = fit(module, lambda rows: classify(train[rows], card), labels, val_accuracy, options, seed)
     with torch.inference_mode():
-        after = {other.name: accuracy(classify(bench.embeddings(other, "test"), other), bench.labels(other, "test")) for other in bench.tasks}
+        after = {
+            other.name: accuracy(classify(bench.embeddings(other, "test"), other), bench.labels(other, "test"))
+            for other in bench.tasks
+        }
     return Tuned(after, curve, steps, sum(p.numel() for p in module.parameters()))
 
 

@@ -1,7 +1,7 @@
 """Boards: how well scores go along with what was measured. Needs numpy alone; tabulate to print tables.
 
-    from leaderboard import make_board, read_ledger, read_scores, render
-    print(render(make_board(read_scores(path), read_ledger(folder)), "md"))
+from leaderboard import make_board, read_ledger, read_scores, render
+print(render(make_board(read_scores(path), read_ledger(folder)), "md"))
 """
 
 from leaderboard.board import Board, Line, make_board
@@ -10,5 +10,21 @@ from leaderboard.render import FORMATS, as_dict, render
 from leaderboard.tables import Row, Score, read_ledger, read_scores
 from leaderboard.targets import TARGETS, Measured, measured, ranks_elsewhere, static_rank
 
-__all__ = ["FORMATS", "TARGETS", "Board", "LeaderboardError", "Line", "Measured", "Row", "Score", "as_dict", "make_board", "measured",
-           "ranks_elsewhere", "read_ledger", "read_scores", "render", "static_rank"]
+__all__ = [
+    "FORMATS",
+    "TARGETS",
+    "Board",
+    "LeaderboardError",
+    "Line",
+    "Measured",
+    "Row",
+    "Score",
+    "as_dict",
+    "make_board",
+    "measured",
+    "ranks_elsewhere",
+    "read_ledger",
+    "read_scores",
+    "render",
+    "static_rank",
+]

@@ -58,11 +58,22 @@ class Board:
     seconds: dict[str, float]
 
     def find(self, scorer: str, technique: str, target: str, axis: str, measure: str) -> Line:
-        return next(x for x in self.lines if (x.scorer, x.technique, x.target, x.axis, x.measure) == (scorer, technique, target, axis, measure))
+        return next(
+            x
+            for x in self.lines
+            if (x.scorer, x.technique, x.target, x.axis, x.measure) == (scorer, technique, target, axis, measure)
+        )
 
 
-def make_board(scores: Iterable[Score], ledger: Iterable[Row], *, orientation: Mapping[str, Mapping[str, int]] | None = None,
-               resamples: int = 1000, seed: int = 0, suite: str = "") -> Board:
+def make_board(
+    scores: Iterable[Score],
+    ledger: Iterable[Row],
+    *,
+    orientation: Mapping[str, Mapping[str, int]] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    suite: str = "",
+) -> Board:
     """Correlate scores with measurements.
 
     orientation[scorer][target]: −1 turns the score round first; +1 where nothing is said. Intervals are percentiles (2.5, 97.5) over
@@ -86,8 +97,18 @@ def make_board(scores: Iterable[Score], ledger: Iterable[Row], *, orientation: M
                 for line, sampled in _lines(name, target, technique, table, values, weights, m):
                     draws[name, line.axis, line.measure] = line, sampled
             lines += [_compared(line, sampled, draws) for line, sampled in draws.values()]
-    return Board(suite, m.models, m.tasks, m.techniques, m.seeds, resamples, tuple(lines), {k: _ranking(lines, k) for k in m.techniques},
-                 {k: _outcomes(m, k) for k in m.techniques}, _seconds(scores))
+    return Board(
+        suite,
+        m.models,
+        m.tasks,
+        m.techniques,
+        m.seeds,
+        resamples,
+        tuple(lines),
+        {k: _ranking(lines, k) for k in m.techniques},
+        {k: _outcomes(m, k) for k in m.techniques},
+        _seconds(scores),
+    )
 
 
 def _resamples(tasks: int, resamples: int, seed: int) -> Floats:
@@ -102,7 +123,9 @@ def _table(scores: list[Score], m: Measured, name: str, technique: str, target: 
     table = np.full((len(m.models), len(m.tasks)), np.nan)
     models, tasks = {x: i for i, x in enumerate(m.models)}, {x: i for i, x in enumerate(m.tasks)}
     for s in scores:
-        if s.scorer == name and s.score is not None and s.model in models and s.task in tasks and s.technique in ("", technique) and s.target in ("", target):
+        if s.scorer != name or s.score is None or s.technique not in ("", technique) or s.target not in ("", target):
+            continue
+        if s.model in models and s.task in tasks:
             table[models[s.model], tasks[s.task]] = s.score
     return table
 
@@ -124,7 +147,9 @@ def _mean(values: Floats, weights: Floats | None = None) -> Floats:
         return np.asarray((w * np.where(known, values, 0)).sum(1) / w.sum(1))
 
 
-def _lines(name: str, target: str, technique: str, table: Floats, values: Floats, weights: Floats, m: Measured) -> Iterable[tuple[Line, Floats]]:
+def _lines(
+    name: str, target: str, technique: str, table: Floats, values: Floats, weights: Floats, m: Measured
+) -> Iterable[tuple[Line, Floats]]:
     cells = np.isfinite(values)
     known = cells & np.isfinite(table)
     coverage = known.sum() / cells.sum()
@@ -137,17 +162,38 @@ def _lines(name: str, target: str, technique: str, table: Floats, values: Floats
                 labels = m.models
                 sampled = _mean(np.stack([g for g, _ in groups], 1))
             elif axis == "models":
-                groups = [_group(table[:, j], values[:, j], np.ones((1, len(m.models))), measure) for j in range(len(m.tasks))]
+                groups = [
+                    _group(table[:, j], values[:, j], np.ones((1, len(m.models))), measure) for j in range(len(m.tasks))
+                ]
                 labels = m.tasks
                 sampled = _mean(np.stack([g for g, _ in groups], 1), weights)
             else:
-                groups, labels = [_group(table.ravel(), values.ravel(), np.tile(weights, len(m.models)), measure)], ("all",)
+                groups, labels = (
+                    [_group(table.ravel(), values.ravel(), np.tile(weights, len(m.models)), measure)],
+                    ("all",),
+                )
                 sampled = groups[0][0]
             firsts = {label: _plain(g[0]) for label, (g, _) in zip(labels, groups, strict=True)}
             used = [n for g, n in groups if np.isfinite(g[0])]
-            low, high = _interval(sampled[len(once):], int(known.any(0).sum()))
-            yield Line(name, target, technique, axis, measure, _plain(sampled[0]), low, high, sum(used), len(used), float(coverage),
-                       constant, firsts if axis != "pooled" else {}), sampled
+            low, high = _interval(sampled[len(once) :], int(known.any(0).sum()))
+            yield (
+                Line(
+                    name,
+                    target,
+                    technique,
+                    axis,
+                    measure,
+                    _plain(sampled[0]),
+                    low,
+                    high,
+                    sum(used),
+                    len(used),
+                    float(coverage),
+                    constant,
+                    firsts if axis != "pooled" else {},
+                ),
+                sampled,
+            )
 
 
 def _plain(value: float) -> float | None:
@@ -169,7 +215,9 @@ def _compared(line: Line, sampled: Floats, draws: Mapping[tuple[str, str, str], 
         rival = draws.get((baseline, line.axis, line.measure))
         if rival is None or baseline == line.scorer or line.value is None or rival[0].value is None:
             continue
-        low, high = _interval((sampled - rival[1])[1:], LEAST_TASKS if line.low is not None and rival[0].low is not None else 0)
+        low, high = _interval(
+            (sampled - rival[1])[1:], LEAST_TASKS if line.low is not None and rival[0].low is not None else 0
+        )
         if low is not None and high is not None:
             over[baseline] = (line.value - rival[0].value, low, high)
     return Line(**{**vars(line), "over": over})
@@ -177,14 +225,28 @@ def _compared(line: Line, sampled: Floats, draws: Mapping[tuple[str, str, str], 
 
 def _ranking(lines: Iterable[Line], technique: str) -> tuple[str, ...]:
     """A number without its interval does not rank."""
-    of = {x.scorer: x for x in lines if (x.technique, x.target, x.axis, x.measure) == (technique, "gain", "tasks", "pearson")}
-    return tuple(sorted(of, key=lambda name: (of[name].low is None, -(of[name].value if of[name].value is not None else -2.0), name)))
+    of = {
+        x.scorer: x
+        for x in lines
+        if (x.technique, x.target, x.axis, x.measure) == (technique, "gain", "tasks", "pearson")
+    }
+
+    def key(name: str) -> tuple[bool, float, str]:
+        value = of[name].value
+        return of[name].low is None, 0.0 if value is None else -value, name
+
+    return tuple(sorted(of, key=key))
 
 
 def _outcomes(m: Measured, technique: str) -> dict[str, float]:
     gain, forgetting = m.values[technique]["gain"], m.values[technique]["forgetting"]
     known = gain[np.isfinite(gain)]
-    out = {"mean gain": known.mean(), "smallest gain": known.min(), "largest gain": known.max(), "share of losses": (known < 0).mean()}
+    out = {
+        "mean gain": known.mean(),
+        "smallest gain": known.min(),
+        "largest gain": known.max(),
+        "share of losses": (known < 0).mean(),
+    }
     if np.isfinite(forgetting).any():
         out |= {"mean forgetting": np.nanmean(forgetting), "largest forgetting": np.nanmax(forgetting)}
     return {name: float(value) for name, value in out.items()}

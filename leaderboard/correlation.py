@@ -35,7 +35,7 @@ def ranks(values: Floats, weights: Floats) -> Floats:
     member[np.arange(len(values)), inverse] = 1
     mass = weights @ member
     place = np.cumsum(mass, 1) - mass / 2 + 0.5
-    return place[:, inverse] - (weights.sum(1, keepdims=True) + 1) / 2
+    return np.asarray(place[:, inverse] - (weights.sum(1, keepdims=True) + 1) / 2)
 
 
 def spearman(x: Floats, y: Floats, weights: Floats) -> Floats:

@@ -40,9 +40,15 @@ def render(board: Board, form: str) -> str:
 
 
 def as_dict(board: Board) -> dict[str, Any]:
-    rows = [{name: value for name, value in vars(line).items() if name != "over"}
-            | {f"over_{base}": {"difference": d, "low": low, "high": high} for base, (d, low, high) in line.over.items()} for line in board.lines]
-    meta = {name: getattr(board, name) for name in ("suite", "models", "tasks", "techniques", "seeds", "resamples", "outcomes", "ranking")}
+    rows = [
+        {name: value for name, value in vars(line).items() if name != "over"}
+        | {f"over_{base}": {"difference": d, "low": low, "high": high} for base, (d, low, high) in line.over.items()}
+        for line in board.lines
+    ]
+    meta = {
+        name: getattr(board, name)
+        for name in ("suite", "models", "tasks", "techniques", "seeds", "resamples", "outcomes", "ranking")
+    }
     return {"meta": meta, "rows": rows}
 
 
@@ -56,7 +62,20 @@ def _rounded(value: Any) -> Any:
 
 def _csv(board: Board) -> str:
     text = io.StringIO()
-    columns = ("scorer", "target", "technique", "axis", "measure", "value", "low", "high", "n", "groups", "coverage", "constant")
+    columns = (
+        "scorer",
+        "target",
+        "technique",
+        "axis",
+        "measure",
+        "value",
+        "low",
+        "high",
+        "n",
+        "groups",
+        "coverage",
+        "constant",
+    )
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for line in board.lines:
@@ -75,7 +94,9 @@ def _cell(value: Any) -> Any:
 def escaped(name: str) -> str:
     """A name as Markdown text, whatever it holds."""
     one_line = " ".join(name.split())
-    return re.sub(r"([\\`*_\[\]|<>&])", lambda match: f"&#{ord(match[1])};" if match[1] in "<>&|`" else "\\" + match[1], one_line)
+    return re.sub(
+        r"([\\`*_\[\]|<>&])", lambda match: f"&#{ord(match[1])};" if match[1] in "<>&|`" else "\\" + match[1], one_line
+    )
 
 
 def _number(line: Line | None, interval: bool = False) -> str:
@@ -108,18 +129,39 @@ def _section(board: Board, technique: str, form: str) -> str:
     for rank, name in enumerate(board.ranking[technique], 1):
         first = index[name, "gain", "tasks", "pearson"]
         cells = [
-            rank, escaped(name) if markdown else name, _number(first, interval=True), _lead(first, markdown),
-            _number(index.get((name, "gain", "models", "pearson"))), _number(index.get((name, "gain", "pooled", "pearson"))),
-            _number(index.get((name, "gain", "tasks", "weighted_kendall"))), _number(index.get((name, "accuracy", "models", "weighted_kendall"))),
-            _number(index.get((name, "forgetting", "tasks", "pearson"))), f"{first.coverage:.0%}" + (" constant" if first.constant else ""),
+            rank,
+            escaped(name) if markdown else name,
+            _number(first, interval=True),
+            _lead(first, markdown),
+            _number(index.get((name, "gain", "models", "pearson"))),
+            _number(index.get((name, "gain", "pooled", "pearson"))),
+            _number(index.get((name, "gain", "tasks", "weighted_kendall"))),
+            _number(index.get((name, "accuracy", "models", "weighted_kendall"))),
+            _number(index.get((name, "forgetting", "tasks", "pearson"))),
+            f"{first.coverage:.0%}" + (" constant" if first.constant else ""),
             f"{board.seconds[name] * 1000:.1f}" if name in board.seconds else NOTHING,
         ]
         table.append(cells)
-    headers = ["", "scorer", "gain: r over tasks [95 %]", "over headroom", "over models", "pooled", "τw over tasks", "accuracy: τw over models",
-               "forgetting: r over tasks", "covers", "ms"]
+    headers = [
+        "",
+        "scorer",
+        "gain: r over tasks [95 %]",
+        "over headroom",
+        "over models",
+        "pooled",
+        "τw over tasks",
+        "accuracy: τw over models",
+        "forgetting: r over tasks",
+        "covers",
+        "ms",
+    ]
     out = board.outcomes[technique]
-    title = f"{'### ' if markdown else ''}{escaped(technique) if markdown else technique}: {len(board.models)} models, {len(board.tasks)} tasks, {len(board.seeds)} seed{'s' * (len(board.seeds) > 1)}"
-    facts = f"Mean gain {_short(out['mean gain'])} ({_short(out['smallest gain'])} to {_short(out['largest gain'])}), negative in {out['share of losses']:.0%} of the runs"
+    size = (
+        f"{len(board.models)} models, {len(board.tasks)} tasks, {len(board.seeds)} seed{'s' * (len(board.seeds) > 1)}"
+    )
+    title = f"### {escaped(technique)}: {size}" if markdown else f"{technique}: {size}"
+    span = f"{_short(out['smallest gain'])} to {_short(out['largest gain'])}"
+    facts = f"Mean gain {_short(out['mean gain'])} ({span}), negative in {out['share of losses']:.0%} of the runs"
     if "mean forgetting" in out:
         facts += f"; mean forgetting {_short(out['mean forgetting'])}, at most {_short(out['largest forgetting'])}"
     aligned = ["right", "left", *["right"] * (len(headers) - 2)]

@@ -50,7 +50,9 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, 
         raise LeaderboardError(f"{path}: the last line has no end; an interrupted write tore it, remove or complete it")
     reader = csv.DictReader(text.splitlines())
     if missing := [column for column in needed if column not in (reader.fieldnames or [])]:
-        raise LeaderboardError(f"{path}: column '{missing[0]}' is missing; found {', '.join(reader.fieldnames or ()) or 'none'}")
+        raise LeaderboardError(
+            f"{path}: column '{missing[0]}' is missing; found {', '.join(reader.fieldnames or ()) or 'none'}"
+        )
     for number, row in enumerate(reader, 2):
         where = f"{path}: row {number}"
         if None in row or None in row.values():
@@ -64,7 +66,9 @@ def _number(where: str, row: dict[str, str], column: str) -> float:
     except ValueError:
         raise LeaderboardError(f"{where}, column '{column}': '{row[column]}' is not a number") from None
     if not math.isfinite(value):
-        raise LeaderboardError(f"{where}, column '{column}': {value} is not finite; leave the field empty or the row out")
+        raise LeaderboardError(
+            f"{where}, column '{column}': {value} is not finite; leave the field empty or the row out"
+        )
     return value
 
 
@@ -82,7 +86,9 @@ def read_ledger(path: Path) -> list[Row]:
             values = {column: _number(where, row, column) for column in ("before", "after")}
             for column, value in values.items():
                 if not 0 <= value <= 1:
-                    raise LeaderboardError(f"{where}, column '{column}': {value} is outside 0..1; accuracies are fractions")
+                    raise LeaderboardError(
+                        f"{where}, column '{column}': {value} is outside 0..1; accuracies are fractions"
+                    )
             seed = _number(where, row, "seed")
             if seed != int(seed):
                 raise LeaderboardError(f"{where}, column 'seed': {seed} is not a whole number")
@@ -90,13 +96,15 @@ def read_ledger(path: Path) -> list[Row]:
             if key in seen:
                 raise LeaderboardError(f"{where}: the same measurement as in {seen[key]}; keep one of them")
             seen[key] = where
-            rows.append(Row(*key, **values))
+            rows.append(Row(*key, before=values["before"], after=values["after"]))
     if not rows:
         raise LeaderboardError(f"{path}: there are no measurements; `python -m benchmark measure` makes them")
     home = {(r.model, r.technique, r.seed, r.trained_on) for r in rows if r.trained_on == r.evaluated_on}
     for r in rows:
         if (r.model, r.technique, r.seed, r.trained_on) not in home:
-            raise LeaderboardError(f"{path}: run {r.model}/{r.technique}/{r.seed}/{r.trained_on} has no row evaluated on its own task")
+            raise LeaderboardError(
+                f"{path}: run {r.model}/{r.technique}/{r.seed}/{r.trained_on} has no row evaluated on its own task"
+            )
     return rows
 
 
@@ -107,7 +115,9 @@ def read_scores(path: Path) -> list[Score]:
     for where, row in _rows(path, SCORE_COLUMNS):
         value = _number(where, row, "score") if row["score"].strip() else None
         seconds = _number(where, row, "seconds") if row.get("seconds", "").strip() else None
-        s = Score(row["scorer"], row["model"], row["task"], value, row.get("technique", ""), row.get("target", ""), seconds)
+        s = Score(
+            row["scorer"], row["model"], row["task"], value, row.get("technique", ""), row.get("target", ""), seconds
+        )
         key = (s.scorer, s.model, s.task, s.technique, s.target)
         if key in seen:
             raise LeaderboardError(f"{where}: the same score as in {seen[key]}; keep one of them")

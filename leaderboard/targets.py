@@ -32,7 +32,9 @@ def measured(rows: Iterable[Row]) -> Measured:
     runs: dict[tuple[str, int, int, int], list[Row]] = {}
     for r in rows:
         runs.setdefault((r.technique, m[r.model], t[r.trained_on], r.seed), []).append(r)
-    collected: dict[str, dict[str, dict[tuple[int, int], list[float]]]] = {k: {target: {} for target in TARGETS} for k in techniques}
+    collected: dict[str, dict[str, dict[tuple[int, int], list[float]]]] = {
+        k: {target: {} for target in TARGETS} for k in techniques
+    }
     for (technique, i, j, _), run in runs.items():
         home = next(r for r in run if r.evaluated_on == r.trained_on)
         away = [r.before - r.after for r in run if r.evaluated_on != r.trained_on]

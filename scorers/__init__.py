@@ -1,7 +1,7 @@
 """Transferability scores: one file per score, usable alone.
 
-    from scorers import Embeddings, logme
-    logme(Embeddings(image, labels))
+from scorers import Embeddings, logme
+logme(Embeddings(image, labels))
 """
 
 from scorers._contract import Abstain, Registry, ScorerSpec, discover, registry, scorer
@@ -9,8 +9,21 @@ from scorers._embeddings import Embeddings, EmbeddingsError, Statistics, statist
 from scorers._files import load_embeddings
 from scorers._run import Result, score_embeddings
 
-__all__ = ["Abstain", "Embeddings", "EmbeddingsError", "Registry", "Result", "ScorerSpec", "Statistics", "discover", "load_embeddings",
-           "registry", "score_embeddings", "scorer", "statistics"]
+__all__ = [
+    "Abstain",
+    "Embeddings",
+    "EmbeddingsError",
+    "Registry",
+    "Result",
+    "ScorerSpec",
+    "Statistics",
+    "discover",
+    "load_embeddings",
+    "registry",
+    "score_embeddings",
+    "scorer",
+    "statistics",
+]
 
 # Every score by its name, also where its file is called the same: `from scorers import logme` is the function.
 globals().update(registry().scorers)

@@ -55,8 +55,16 @@ class ScorerSpec:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def scorer(*, needs: set[str], predicts: Mapping[str, int] | None = None, cite: str = "", name: str | None = None, version: int = 1,
-           pool: Pool | None = None, components: Callable[[Embeddings], Components] | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def scorer(
+    *,
+    needs: set[str],
+    predicts: Mapping[str, int] | None = None,
+    cite: str = "",
+    name: str | None = None,
+    version: int = 1,
+    pool: Pool | None = None,
+    components: Callable[[Embeddings], Components] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as a scorer. The function is returned callable as before, with its declaration as `.spec`.
 
     Called, it first checks that what it needs is there and that what comes out is a finite number (with `pool`: a dict of
@@ -69,8 +77,15 @@ def scorer(*, needs: set[str], predicts: Mapping[str, int] | None = None, cite: 
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         spec = ScorerSpec(
-            name or function.__name__, frozenset(needs), dict(predicts or {}), cite, version, (inspect.getdoc(function) or "").split("\n")[0],
-            function, pool, components,
+            name or function.__name__,
+            frozenset(needs),
+            dict(predicts or {}),
+            cite,
+            version,
+            (inspect.getdoc(function) or "").split("\n")[0],
+            function,
+            pool,
+            components,
             {p.name: p.default for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY},
         )
 
@@ -103,7 +118,7 @@ def _number(value: Any, what: str) -> float:
 class Registry:
     """scorers: name to function, sorted by name.  failures: what could not be loaded, name to reason."""
 
-    scorers: dict[str, Callable[..., Any]]
+    scorers: dict[str, Any]
     failures: dict[str, str]
 
 
@@ -123,7 +138,9 @@ def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
         try:
             value = point.load()
         except Exception as problem:
-            found.failures[point.name] = f"cannot be loaded from {point.value}: {type(problem).__name__}: {problem}".replace("\n", " ")
+            found.failures[point.name] = (
+                f"cannot be loaded from {point.value}: {type(problem).__name__}: {problem}".replace("\n", " ")
+            )
             continue
         if hasattr(value, "spec"):
             _add(found, value, point.value)

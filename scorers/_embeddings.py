@@ -69,8 +69,14 @@ def statistics(blocks: Iterable[tuple[Floats, Ints]], classes: int) -> Statistic
         member = csr_matrix((np.ones(len(y)), (y, np.arange(len(y)))), shape=(classes, len(y)))
         square = x * x
         norms2 = square.sum(1)
-        part = Statistics(np.bincount(y, minlength=classes).astype(np.float64), member @ x, member @ square, x.T @ x,
-                          float(norms2 @ norms2), norms2 @ x)
+        part = Statistics(
+            np.bincount(y, minlength=classes).astype(np.float64),
+            member @ x,
+            member @ square,
+            x.T @ x,
+            float(norms2 @ norms2),
+            norms2 @ x,
+        )
         total = part if total is None else total + part
     if total is None:
         raise EmbeddingsError("image: has no rows")
@@ -105,9 +111,21 @@ class Embeddings:
     Raises EmbeddingsError in one line that names the array.
     """
 
-    def __init__(self, image: ArrayLike, labels: ArrayLike, *, text: ArrayLike | None = None, source_probs: ArrayLike | None = None,
-                 logit_scale: float | None = None, logit_bias: float = 0.0, class_names: Sequence[str] | None = None,
-                 n_parameters: float | None = None, ledger: ArrayLike | None = None, seed: int = 0, block_rows: int | None = None) -> None:
+    def __init__(
+        self,
+        image: ArrayLike,
+        labels: ArrayLike,
+        *,
+        text: ArrayLike | None = None,
+        source_probs: ArrayLike | None = None,
+        logit_scale: float | None = None,
+        logit_bias: float = 0.0,
+        class_names: Sequence[str] | None = None,
+        n_parameters: float | None = None,
+        ledger: ArrayLike | None = None,
+        seed: int = 0,
+        block_rows: int | None = None,
+    ) -> None:
         self.image = _read_only(image, "image", 2)
         self.labels = _labels(labels, len(self.image))
         self.text = None if text is None else _read_only(text, "text", 2)
@@ -132,9 +150,13 @@ class Embeddings:
             raise EmbeddingsError(f"text: has {self.text.shape[1]} dimensions where image has {d}")
         if self.text is not None and self.class_names is not None and len(self.class_names) != len(self.text):
             raise EmbeddingsError(f"class_names: {len(self.class_names)} names for the {len(self.text)} rows of text")
-        known = len(self.text) if self.text is not None else len(self.class_names) if self.class_names is not None else None
+        known = (
+            len(self.text) if self.text is not None else len(self.class_names) if self.class_names is not None else None
+        )
         if known is not None and self.labels.max() >= known:
-            raise EmbeddingsError(f"labels: class {int(self.labels.max())} is outside the {known} classes (0..{known - 1})")
+            raise EmbeddingsError(
+                f"labels: class {int(self.labels.max())} is outside the {known} classes (0..{known - 1})"
+            )
         if self.logit_scale is not None and not (np.isfinite(self.logit_scale) and self.logit_scale > 0):
             raise EmbeddingsError(f"logit_scale: {self.logit_scale} is not above 0")
         if self.source_probs is not None:

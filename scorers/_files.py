@@ -11,8 +11,19 @@ import numpy as np
 from scorers._embeddings import Embeddings, EmbeddingsError
 
 FIELDS = ("image", "labels", "text", "source_probs", "class_names", "logit_scale", "logit_bias", "n_parameters")
-_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "U16": "<u2",
-           "U32": "<u4", "U64": "<u8"}
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "U16": "<u2",
+    "U32": "<u4",
+    "U64": "<u8",
+}
 
 
 def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
@@ -31,7 +42,9 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
         elif path.suffix == ".safetensors":
             arrays = _safetensors(path)
         else:
-            raise EmbeddingsError(f"'{path.suffix}' files are not read; give .npz, .safetensors or a folder of .npy files")
+            raise EmbeddingsError(
+                f"'{path.suffix}' files are not read; give .npz, .safetensors or a folder of .npy files"
+            )
         for field in ("image", "labels"):
             if field not in arrays:
                 raise EmbeddingsError(f"field '{field}' is missing; found {', '.join(sorted(arrays)) or 'none'}")
@@ -87,11 +100,15 @@ def _safetensors(path: Path) -> dict[str, Any]:
                     continue
                 start, end = entry["data_offsets"]
                 if entry["dtype"] not in _DTYPES:
-                    raise EmbeddingsError(f"field '{name}' is of type {entry['dtype']}; save it as one of {', '.join(_DTYPES)}")
+                    raise EmbeddingsError(
+                        f"field '{name}' is of type {entry['dtype']}; save it as one of {', '.join(_DTYPES)}"
+                    )
                 dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(int(k) for k in entry["shape"])
                 if not 0 <= start <= end <= size - 8 - length or end - start != dtype.itemsize * math.prod(shape):
                     raise EmbeddingsError(f"field '{name}' does not fit into the file; it is truncated or altered")
-                arrays[name] = np.memmap(path, dtype, "r", 8 + length + start, shape) if end > start else np.empty(shape, dtype)
+                arrays[name] = (
+                    np.memmap(path, dtype, "r", 8 + length + start, shape) if end > start else np.empty(shape, dtype)
+                )
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             if isinstance(problem, EmbeddingsError):
                 raise

@@ -18,9 +18,11 @@ class Result(TypedDict):
     components: dict[str, dict[str, float]]
 
 
-def score_embeddings(e: Embeddings, names: Sequence[str] | None = None, functions: Mapping[str, Any] | None = None) -> Result:
+def score_embeddings(
+    e: Embeddings, names: Sequence[str] | None = None, functions: Mapping[str, Any] | None = None
+) -> Result:
     """Run the named scorers (None: all). One that raises, or returns what is no number, abstains with the reason; the rest goes on."""
-    functions = functions or registry().scorers
+    functions = functions if functions is not None else registry().scorers
     result: Result = {"scores": {}, "abstained": {}, "seconds": {}, "components": {}}
     for name in functions if names is None else names:
         function = functions[name]
@@ -34,7 +36,9 @@ def score_embeddings(e: Embeddings, names: Sequence[str] | None = None, function
             else:
                 result["scores"][name] = value
                 if function.spec.components:
-                    result["components"][name] = {term: float(part) for term, part in function.spec.components(e).items()}
+                    result["components"][name] = {
+                        term: float(part) for term, part in function.spec.components(e).items()
+                    }
         except Abstain as reason:
             result["abstained"][name] = str(reason)
         except Exception as problem:

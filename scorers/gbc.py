@@ -26,7 +26,9 @@ def _log_overlap(means: Floats, variances: Floats, copies: float = 1.0) -> float
     rows = []
     for c in range(len(means)):
         middle = (variances[c] + variances) / 2
-        distance = ((means[c] - means) ** 2 / middle).sum(1) / 8 + copies * 0.5 * (np.log(middle) - (logs[c] + logs) / 2).sum(1)
+        distance = ((means[c] - means) ** 2 / middle).sum(1) / 8 + copies * 0.5 * (
+            np.log(middle) - (logs[c] + logs) / 2
+        ).sum(1)
         distance[c] = np.inf
         rows.append(-distance)
     everything = np.concatenate(rows)
@@ -45,7 +47,12 @@ def _spherical(e: Embeddings, log_term: str = "correct") -> float:
     return _log_overlap(means, one, copies=e.d if log_term == "correct" else 1.0)
 
 
-@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="pandy2022gbc", components=lambda e: {"log_overlap": _diagonal(e)})
+@scorer(
+    needs={"image", "labels"},
+    predicts={"accuracy": +1},
+    cite="pandy2022gbc",
+    components=lambda e: {"log_overlap": _diagonal(e)},
+)
 def gbc_diagonal(e: Embeddings) -> float:
     """Negative summed overlap of class Gaussians with diagonal covariance.
 
@@ -58,7 +65,12 @@ def gbc_diagonal(e: Embeddings) -> float:
     return -math.exp(_diagonal(e))
 
 
-@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="pandy2022gbc", components=lambda e: {"log_overlap": _spherical(e)})
+@scorer(
+    needs={"image", "labels"},
+    predicts={"accuracy": +1},
+    cite="pandy2022gbc",
+    components=lambda e: {"log_overlap": _spherical(e)},
+)
 def gbc_spherical(e: Embeddings, *, log_term: str = "correct") -> float:
     """Negative summed overlap of class Gaussians with one variance each.
 

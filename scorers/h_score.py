@@ -42,8 +42,14 @@ def shrinkage(e: Embeddings) -> tuple[float, float]:
     size = float(mean @ mean)
     # sum of |x - mean|^4, spelled out in the sums over rows
     norms2 = float(np.trace(s.gram))
-    fourth = (s.norms4 + 4 * float(mean @ s.gram @ mean) + n * size**2 - 4 * float(mean @ s.weighted)
-              + 2 * size * norms2 - 4 * size * float(mean @ s.sums.sum(0)))
+    fourth = (
+        s.norms4
+        + 4 * float(mean @ s.gram @ mean)
+        + n * size**2
+        - 4 * float(mean @ s.weighted)
+        + 2 * size * norms2
+        - 4 * size * float(mean @ s.sums.sum(0))
+    )
     covariance = s.scatter / n
     mu = float(np.trace(covariance)) / d
     squared = float((covariance**2).sum())

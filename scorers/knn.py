@@ -21,8 +21,12 @@ def sampled_rows(e: Embeddings, limit: int) -> np.ndarray[tuple[int], np.dtype[n
     return np.sort(np.concatenate([order[s : s + k] for s, k in zip(starts, share, strict=True)]))
 
 
-@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="renggli2022which",
-        components=lambda e: {"rows": float(len(sampled_rows(e, MAX_ROWS)))})
+@scorer(
+    needs={"image", "labels"},
+    predicts={"accuracy": +1},
+    cite="renggli2022which",
+    components=lambda e: {"rows": float(len(sampled_rows(e, MAX_ROWS)))},
+)
 def knn(e: Embeddings) -> float:
     """Share of samples whose nearest other sample is of their class.
 

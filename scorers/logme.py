@@ -30,7 +30,9 @@ def logme(e: Embeddings) -> float:
     seen = sigma > sigma.max() * max(n, d) * np.finfo(np.float64).eps
     sigma = np.where(seen, sigma, 0.0)
     z = vectors.T @ s.sums.T  # (D, C): V'X'Y
-    inside = np.where(seen[:, None], z**2 / np.where(seen, sigma, 1.0)[:, None], 0.0)  # |y| along each left singular vector, squared
+    inside = np.where(
+        seen[:, None], z**2 / np.where(seen, sigma, 1.0)[:, None], 0.0
+    )  # |y| along each left singular vector, squared
     total = 0.0
     for k, count in enumerate(s.counts):
         outside = max(count - inside[:, k].sum(), 0.0)

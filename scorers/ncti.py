@@ -29,7 +29,9 @@ def _principal(e: Embeddings, randomised: bool) -> tuple[Floats, Floats]:
     if randomised:
         from sklearn.decomposition import PCA
 
-        fitted = PCA(DIMENSIONS, svd_solver="randomized", random_state=0).fit(np.concatenate([x for x, _ in e.blocks()]))
+        fitted = PCA(DIMENSIONS, svd_solver="randomized", random_state=0).fit(
+            np.concatenate([x for x, _ in e.blocks()])
+        )
         axes, variances = fitted.components_.T, fitted.explained_variance_
     else:
         values, vectors = e.scatter_eigen
@@ -63,7 +65,11 @@ def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
         raise ValueError(f"pca is '{pca}'; give 'published' or 'exact'")
     low, variances = _principal(e, randomised=pca == "published" and max(e.n, e.d) > 500 and e.n < 10 * e.d)
     shrink = max(float(np.exp(-variances[:TOP].sum())), 1e-10)
-    lda = LinearDiscriminantAnalysis(solver="svd") if shrink == 1e-10 else LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrink)
+    lda = (
+        LinearDiscriminantAnalysis(solver="svd")
+        if shrink == 1e-10
+        else LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrink)
+    )
     try:
         lda.fit(low, e.y)
     except np.linalg.LinAlgError:

@@ -7,7 +7,18 @@ import numpy as np
 
 from benchmark.pocket.chance import choices, uniforms
 from benchmark.pocket.marks import GLYPHS, SHAPES, STROKES, TEXTURES
-from benchmark.pocket.world import BASIC_COLOURS, DIRECTIONS, NUMBERS, PLACES, RELATIONS, SIZES, Attributes, Images, Style, draw
+from benchmark.pocket.world import (
+    BASIC_COLOURS,
+    DIRECTIONS,
+    NUMBERS,
+    PLACES,
+    RELATIONS,
+    SIZES,
+    Attributes,
+    Images,
+    Style,
+    draw,
+)
 
 SEEN_SHAPES, SEEN_TEXTURES = list(SHAPES)[:10], list(TEXTURES)[:10]
 DIGITS, LETTERS = list(GLYPHS)[:10], list(GLYPHS)[10:36]
@@ -66,10 +77,23 @@ def _attributes(subject: str, key: str, n: int) -> tuple[str, dict[str, list[str
     tints = {"colour": fore, "background": back}
     makers: dict[str, Callable[[], tuple[str, dict[str, list[str]]]]] = {
         "object": lambda: ("object", tints | {"shape": some("shape", SEEN_SHAPES), "size": some("size", list(SIZES))}),
-        "place": lambda: ("object", tints | {"shape": some("shape", SEEN_SHAPES), "place": some("place", list(PLACES))}),
-        "count": lambda: ("count", tints | {"shape": some("shape", SEEN_SHAPES), "number": some("number", NUMBERS[:6])}),
-        "relation": lambda: ("relation", tints | {"shape": some("shape", SEEN_SHAPES), "second": some("second", SEEN_SHAPES),
-                                                  "relation": some("relation", RELATIONS)}),
+        "place": lambda: (
+            "object",
+            tints | {"shape": some("shape", SEEN_SHAPES), "place": some("place", list(PLACES))},
+        ),
+        "count": lambda: (
+            "count",
+            tints | {"shape": some("shape", SEEN_SHAPES), "number": some("number", NUMBERS[:6])},
+        ),
+        "relation": lambda: (
+            "relation",
+            tints
+            | {
+                "shape": some("shape", SEEN_SHAPES),
+                "second": some("second", SEEN_SHAPES),
+                "relation": some("relation", RELATIONS),
+            },
+        ),
         "texture": lambda: ("texture", tints | {"texture": some("texture", SEEN_TEXTURES)}),
         "gradient": lambda: ("gradient", tints | {"direction": some("direction", list(DIRECTIONS))}),
         "stroke": lambda: ("stroke", tints | {"stroke": some("stroke", list(STROKES))}),
@@ -79,7 +103,9 @@ def _attributes(subject: str, key: str, n: int) -> tuple[str, dict[str, list[str
     return makers[subject]()
 
 
-def pairs(mixture: str, key: str, n: int, style: Style = Style(tilt=0.03, noise=5.0, shade=0.1)) -> tuple[Images, list[str]]:
+def pairs(
+    mixture: str, key: str, n: int, style: Style = Style(tilt=0.03, noise=5.0, shade=0.1)
+) -> tuple[Images, list[str]]:
     """n image-caption pairs of a mixture: uint8 (n, 32, 32, 3) and n captions, in random order."""
     shares = MIXTURES[mixture]
     bounds = np.cumsum(list(shares.values())) / sum(shares.values())

@@ -33,8 +33,16 @@ def vit_pocket_patch8_siglip_32(pretrained: bool = False, **kwargs: Any) -> nn.M
 def eva02_pocket_patch8_clip_32(pretrained: bool = False, **kwargs: Any) -> nn.Module:
     """An EVA-02-CLIP image tower: rotary positions, SwiGLU with sub-LN, split projections."""
     tower = _tower(
-        Eva, kwargs, qkv_fused=False, swiglu_mlp=True, scale_mlp=True, scale_attn_inner=True, use_rot_pos_emb=True,
-        ref_feat_shape=(4, 4), mlp_ratio=4 * 2 / 3, global_pool="token",
+        Eva,
+        kwargs,
+        qkv_fused=False,
+        swiglu_mlp=True,
+        scale_mlp=True,
+        scale_attn_inner=True,
+        use_rot_pos_emb=True,
+        ref_feat_shape=(4, 4),
+        mlp_ratio=4 * 2 / 3,
+        global_pool="token",
     )
     for module in tower.modules():  # timm's deviation of .02 suits wide towers; at this width it would hardly learn
         if isinstance(module, nn.Linear):
@@ -51,25 +59,64 @@ def _tower(kind: type[nn.Module], given: dict[str, Any], **own: Any) -> nn.Modul
 def config(family: str, vocab_size: int) -> dict[str, Any]:
     """The content of `open_clip_config.json` for a family."""
     text: dict[str, Any] = {
-        "context_length": CONTEXT, "vocab_size": vocab_size, "width": WIDTH, "heads": HEADS, "layers": 2,
+        "context_length": CONTEXT,
+        "vocab_size": vocab_size,
+        "width": WIDTH,
+        "heads": HEADS,
+        "layers": 2,
     }
-    vision: dict[str, Any] = {"image_size": 32, "layers": DEPTH, "width": WIDTH, "head_width": WIDTH // HEADS, "patch_size": 8}
+    vision: dict[str, Any] = {
+        "image_size": 32,
+        "layers": DEPTH,
+        "width": WIDTH,
+        "head_width": WIDTH // HEADS,
+        "patch_size": 8,
+    }
     model: dict[str, Any] = {"embed_dim": EMBED}
     if family == "siglip":
         model |= {"init_logit_bias": -5, "custom_text": True}
-        vision = {"image_size": 32, "timm_model_name": "vit_pocket_patch8_siglip_32", "timm_model_pretrained": False,
-                  "timm_pool": "map", "timm_proj": "none"}
+        vision = {
+            "image_size": 32,
+            "timm_model_name": "vit_pocket_patch8_siglip_32",
+            "timm_model_pretrained": False,
+            "timm_pool": "map",
+            "timm_proj": "none",
+        }
         text |= {"no_causal_mask": True, "proj_bias": True, "pool_type": "last", "norm_kwargs": {"eps": 1e-6}}
     elif family == "eva02":
         model |= {"custom_text": True}
-        vision = {"image_size": 32, "timm_model_name": "eva02_pocket_patch8_clip_32", "timm_model_pretrained": False,
-                  "timm_pool": "token", "timm_proj": None}
+        vision = {
+            "image_size": 32,
+            "timm_model_name": "eva02_pocket_patch8_clip_32",
+            "timm_model_pretrained": False,
+            "timm_pool": "token",
+            "timm_proj": None,
+        }
     elif family == "coca":
-        model |= {"custom_text": True, "multimodal_cfg": {
-            "context_length": CONTEXT, "vocab_size": vocab_size, "width": WIDTH, "heads": HEADS, "layers": 1, "attn_pooler_heads": HEADS}}
-        vision |= {"attentional_pool": True, "attn_pooler_queries": 16, "attn_pooler_heads": HEADS, "output_tokens": True}
+        model |= {
+            "custom_text": True,
+            "multimodal_cfg": {
+                "context_length": CONTEXT,
+                "vocab_size": vocab_size,
+                "width": WIDTH,
+                "heads": HEADS,
+                "layers": 1,
+                "attn_pooler_heads": HEADS,
+            },
+        }
+        vision |= {
+            "attentional_pool": True,
+            "attn_pooler_queries": 16,
+            "attn_pooler_heads": HEADS,
+            "output_tokens": True,
+        }
         text |= {"embed_cls": True, "output_tokens": True}
     return {
         "model_cfg": model | {"vision_cfg": vision, "text_cfg": text},
-        "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic", "resize_mode": "squash"},
+        "preprocess_cfg": {
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.5, 0.5, 0.5],
+            "interpolation": "bicubic",
+            "resize_mode": "squash",
+        },
     }

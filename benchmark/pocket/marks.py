@@ -74,14 +74,13 @@ def polyline(points: list[tuple[float, float]], width: float = 0.13) -> Mark:
 
 def segments(pairs: list[tuple[tuple[float, float], tuple[float, float]]], width: float = 0.13) -> Mark:
     def mark(x: Plane, y: Plane) -> Plane:
-        near: Plane | None = None
+        near = np.full_like(x, np.inf)
         for (ax, ay), (bx, by) in pairs:
             dx, dy = np.float32(bx - ax), np.float32(by - ay)
             px, py = x - np.float32(ax), y - np.float32(ay)
             along = np.clip((px * dx + py * dy) / (dx * dx + dy * dy), np.float32(0), np.float32(1))
             squared = (px - along * dx) ** 2 + (py - along * dy) ** 2
-            near = squared if near is None else np.minimum(near, squared)
-        assert near is not None
+            near = np.minimum(near, squared)
         return np.sqrt(near) - np.float32(width)
 
     return mark
@@ -152,7 +151,9 @@ def _edge(value: Plane, sharpness: float) -> Plane:
 def _bricks(x: Plane, y: Plane) -> Plane:
     row = np.floor(y * np.float32(2))
     shifted = x + np.float32(0.5) * (row - np.float32(2) * np.floor(row / np.float32(2)))
-    return np.maximum(_edge(_wave(y * np.float32(2)) - np.float32(0.25), 6), _edge(_wave(shifted) - np.float32(0.35), 6))
+    return np.maximum(
+        _edge(_wave(y * np.float32(2)) - np.float32(0.25), 6), _edge(_wave(shifted) - np.float32(0.35), 6)
+    )
 
 
 def _spokes(x: Plane, y: Plane) -> Plane:
@@ -165,7 +166,8 @@ def _spokes(x: Plane, y: Plane) -> Plane:
 
 def _waves(x: Plane, y: Plane) -> Plane:
     bend = _wave(x * np.float32(0.7))
-    return _edge(_wave(y + bend * bend * (np.float32(3) - np.float32(2) * bend) * np.float32(0.7)), 3)
+    smooth: Plane = bend * bend * (np.float32(3) - np.float32(2) * bend) * np.float32(0.7)
+    return _edge(_wave(y + smooth), 3)
 
 
 TEXTURES: dict[str, Mark] = {
@@ -182,41 +184,118 @@ TEXTURES: dict[str, Mark] = {
     # never in the corpus
     "scales": lambda x, y: _edge(_wave(length(_wave(x) - np.float32(0.5), y - np.floor(y)) * np.float32(1.6)), 4),
     "crosses": lambda x, y: _edge(
-        np.float32(0.95) - np.minimum(
-            np.maximum(_wave(x) * np.float32(2.6), _wave(y)), np.maximum(_wave(y) * np.float32(2.6), _wave(x))), 5),
+        np.float32(0.95)
+        - np.minimum(
+            np.maximum(_wave(x) * np.float32(2.6), _wave(y)), np.maximum(_wave(y) * np.float32(2.6), _wave(x))
+        ),
+        5,
+    ),
     "plaid": lambda x, y: (_edge(_wave(x), 3) + _edge(_wave(y * np.float32(0.5)), 3)) * np.float32(0.5),
-    "steps": lambda x, y: _edge(_wave((np.floor(x * np.float32(2)) + np.floor(y * np.float32(2))) * np.float32(0.26)), 6),
-    "bubbles": lambda x, y: _edge(np.float32(1) - np.abs(length(_wave(x), _wave(y)) - np.float32(0.6)) * np.float32(3), 4),
-    "weave": lambda x, y: _edge(np.where(
-        _wave(x * np.float32(0.5)) + _wave(y * np.float32(0.5)) > np.float32(1), _wave(x * np.float32(2)),
-        _wave(y * np.float32(2))), 4),
+    "steps": lambda x, y: _edge(
+        _wave((np.floor(x * np.float32(2)) + np.floor(y * np.float32(2))) * np.float32(0.26)), 6
+    ),
+    "bubbles": lambda x, y: _edge(
+        np.float32(1) - np.abs(length(_wave(x), _wave(y)) - np.float32(0.6)) * np.float32(3), 4
+    ),
+    "weave": lambda x, y: _edge(
+        np.where(
+            _wave(x * np.float32(0.5)) + _wave(y * np.float32(0.5)) > np.float32(1),
+            _wave(x * np.float32(2)),
+            _wave(y * np.float32(2)),
+        ),
+        4,
+    ),
 }
 
 # Glyphs are strokes between the points of a grid three wide and five high, named a b c / d e f / ... / m n o row by row.
 _GRID = {chr(ord("a") + i): (-0.5 + 0.5 * (i % 3), -0.9 + 0.45 * (i // 3)) for i in range(15)}
 _CHARACTERS = {
-    "0": "acoma", "1": "db bn mo", "2": "acigmo", "3": "acom gi", "4": "agi co", "5": "cagiom", "6": "camoig", "7": "acn",
-    "8": "acoma gi", "9": "igacom",
-    "a": "mdbfo gi", "b": "abfhg hlnma", "c": "camo", "d": "abflnma", "e": "camo gh", "f": "cam gh", "g": "camoih",
-    "h": "am co gi", "i": "ac bn mo", "j": "conj", "k": "am cgo", "l": "amo", "m": "maeco", "n": "maoc", "o": "bdjnlfb",
-    "p": "macig", "q": "acoma ko", "r": "macig ho", "s": "cbdhlnm", "t": "ac bn", "u": "amoc", "v": "anc", "w": "amhoc",
-    "x": "ao cm", "y": "ahc hn", "z": "acmo",
+    "0": "acoma",
+    "1": "db bn mo",
+    "2": "acigmo",
+    "3": "acom gi",
+    "4": "agi co",
+    "5": "cagiom",
+    "6": "camoig",
+    "7": "acn",
+    "8": "acoma gi",
+    "9": "igacom",
+    "a": "mdbfo gi",
+    "b": "abfhg hlnma",
+    "c": "camo",
+    "d": "abflnma",
+    "e": "camo gh",
+    "f": "cam gh",
+    "g": "camoih",
+    "h": "am co gi",
+    "i": "ac bn mo",
+    "j": "conj",
+    "k": "am cgo",
+    "l": "amo",
+    "m": "maeco",
+    "n": "maoc",
+    "o": "bdjnlfb",
+    "p": "macig",
+    "q": "acoma ko",
+    "r": "macig ho",
+    "s": "cbdhlnm",
+    "t": "ac bn",
+    "u": "amoc",
+    "v": "anc",
+    "w": "amhoc",
+    "x": "ao cm",
+    "y": "ahc hn",
+    "z": "acmo",
 }
 # Signs of an invented script, never in the corpus.
 _RUNES = {
-    "ansuz": "am af dh", "berkan": "mae ehk km", "cen": "cgo", "dagaz": "am co ao cm", "ehwaz": "mae ec co ac",
-    "fehu": "am gc jf", "gebo": "ao cm gi", "hagal": "am co do", "isa": "bn", "jera": "bdh hln", "kaun": "am hc",
-    "laguz": "am af", "mannaz": "am co af cd", "naudiz": "bn gf", "othala": "bdh bfh hm ho", "perth": "am ae mk ec ko",
-    "raido": "am afh ho", "sowilo": "ca ai im", "tiwaz": "bn bd bf", "uruz": "mad dc co", "wunjo": "am afg",
-    "algiz": "bn ha hc", "eihwaz": "bn bf nj", "yr": "bn hm ho", "ear": "bn bd bf jl", "ior": "bn ao cm",
-    "cweord": "bm bo gi", "calc": "bn hm ho ac", "stan": "ac ge ie gk ik mo", "gar": "ao cm gb bi in ng",
-    "ting": "ac cg gi io", "ror": "ca ag gi im", "vend": "ac am mo hi", "sol": "gb bi in ng", "mane": "ab bf fl lm",
-    "regn": "ad bn lo", "skog": "am bn co hi", "elv": "ae ec gk ki", "fjell": "mb bo jl", "hus": "gb bi gm io mo",
+    "ansuz": "am af dh",
+    "berkan": "mae ehk km",
+    "cen": "cgo",
+    "dagaz": "am co ao cm",
+    "ehwaz": "mae ec co ac",
+    "fehu": "am gc jf",
+    "gebo": "ao cm gi",
+    "hagal": "am co do",
+    "isa": "bn",
+    "jera": "bdh hln",
+    "kaun": "am hc",
+    "laguz": "am af",
+    "mannaz": "am co af cd",
+    "naudiz": "bn gf",
+    "othala": "bdh bfh hm ho",
+    "perth": "am ae mk ec ko",
+    "raido": "am afh ho",
+    "sowilo": "ca ai im",
+    "tiwaz": "bn bd bf",
+    "uruz": "mad dc co",
+    "wunjo": "am afg",
+    "algiz": "bn ha hc",
+    "eihwaz": "bn bf nj",
+    "yr": "bn hm ho",
+    "ear": "bn bd bf jl",
+    "ior": "bn ao cm",
+    "cweord": "bm bo gi",
+    "calc": "bn hm ho ac",
+    "stan": "ac ge ie gk ik mo",
+    "gar": "ao cm gb bi in ng",
+    "ting": "ac cg gi io",
+    "ror": "ca ag gi im",
+    "vend": "ac am mo hi",
+    "sol": "gb bi in ng",
+    "mane": "ab bf fl lm",
+    "regn": "ad bn lo",
+    "skog": "am bn co hi",
+    "elv": "ae ec gk ki",
+    "fjell": "mb bo jl",
+    "hus": "gb bi gm io mo",
 }
 
 
 def _glyph(strokes: str) -> Mark:
-    pairs = [(_GRID[p], _GRID[q]) for word in strokes.split() for p, q in zip(word[:-1], word[1:], strict=True) if p != q]
+    pairs = [
+        (_GRID[p], _GRID[q]) for word in strokes.split() for p, q in zip(word[:-1], word[1:], strict=True) if p != q
+    ]
     return segments(list(dict.fromkeys(pairs)))
 
 
@@ -232,7 +311,9 @@ def _spiral(turns: float, points: int) -> list[tuple[float, float]]:
     return path
 
 
-def _arc(start: float, end: float, points: int = 8, x: float = 0.0, y: float = 0.0, r: float = 0.8) -> list[tuple[float, float]]:
+def _arc(
+    start: float, end: float, points: int = 8, x: float = 0.0, y: float = 0.0, r: float = 0.8
+) -> list[tuple[float, float]]:
     circle = [turn(start + (end - start) * k / (points - 1)) for k in range(points)]
     return [(x + r * float(c), y + r * float(s)) for c, s in circle]
 
@@ -241,7 +322,9 @@ STROKES: dict[str, Mark] = {
     "spiral": polyline(_spiral(2.0, 18), 0.08),
     "zigzag": polyline([(-0.9, 0.4), (-0.55, -0.4), (-0.2, 0.4), (0.2, -0.4), (0.55, 0.4), (0.9, -0.4)], 0.09),
     "arc": polyline(_arc(0.5, 1.0), 0.09),
-    "wiggle": polyline(_arc(0.5, 1.0, 7, -0.6, 0, 0.3) + _arc(0.5, 0.0, 7, 0.0, 0, 0.3) + _arc(0.5, 1.0, 7, 0.6, 0, 0.3), 0.09),
+    "wiggle": polyline(
+        _arc(0.5, 1.0, 7, -0.6, 0, 0.3) + _arc(0.5, 0.0, 7, 0.0, 0, 0.3) + _arc(0.5, 1.0, 7, 0.6, 0, 0.3), 0.09
+    ),
     "hook": polyline([(0.35, -0.9), (0.35, 0.3), *_arc(0.0, 0.5, 7, 0.0, 0.3, 0.35)], 0.09),
     "loop": polyline([(-0.9, 0.6), *_arc(0.2, 1.3, 10, 0.0, -0.2, 0.5), (0.9, 0.6)], 0.09),
     "line": polyline([(-0.9, 0.0), (0.9, 0.0)], 0.09),

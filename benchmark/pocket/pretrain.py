@@ -70,13 +70,19 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     torch.manual_seed(recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = SimpleTokenizer(str(BPE), context_length=CONTEXT)
-    (folder / "open_clip_config.json").write_text(json.dumps(config(recipe.family, tokenizer.vocab_size), indent=1) + "\n")
+    (folder / "open_clip_config.json").write_text(
+        json.dumps(config(recipe.family, tokenizer.vocab_size), indent=1) + "\n"
+    )
     model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
     if recipe.family == "coca":  # open_clip leaves this one as it finds the memory
-        torch.nn.init.normal_(model.text_decoder.text_projection, std=model.text_decoder.text_projection.shape[0] ** -0.5)
+        torch.nn.init.normal_(
+            model.text_decoder.text_projection, std=model.text_decoder.text_projection.shape[0] ** -0.5
+        )
     groups = [[p for p in model.parameters() if p.ndim >= 2], [p for p in model.parameters() if p.ndim < 2]]
     optimizer = torch.optim.AdamW(
-        [{"params": groups[0], "weight_decay": recipe.weight_decay}, {"params": groups[1], "weight_decay": 0.0}], betas=(0.9, 0.98))
+        [{"params": groups[0], "weight_decay": recipe.weight_decay}, {"params": groups[1], "weight_decay": 0.0}],
+        betas=(0.9, 0.98),
+    )
     steps, loss_of = recipe.pairs // recipe.batch, _loss(recipe.family)
     curve: list[list[float]] = []
     first, seconds = _resume(state_file, model, optimizer, curve)
@@ -106,12 +112,23 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
             curve.append([step + 1, round(sum(running) / len(running), 4)])
             running.clear()
             left = (time.monotonic() - started) / (step + 1) * (steps - step - 1)
-            print(f"{name}: step {step + 1}/{steps}, loss {curve[-1][1]:.3f}, {left:.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{name}: step {step + 1}/{steps}, loss {curve[-1][1]:.3f}, {left:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
         if (step + 1) % SAVE_EVERY == 0 and step + 1 < steps:
             _save(state_file, model, optimizer, step + 1, time.monotonic() - started, curve)
     half = {key: value.detach().half().contiguous() for key, value in model.state_dict().items()}
-    record = {"name": name, **asdict(recipe), "steps": steps, "seconds": round(time.monotonic() - started, 1),
-              "torch": torch.__version__.split("+")[0], "open_clip": open_clip.__version__, "loss": curve}
+    record = {
+        "name": name,
+        **asdict(recipe),
+        "steps": steps,
+        "seconds": round(time.monotonic() - started, 1),
+        "torch": torch.__version__.split("+")[0],
+        "open_clip": open_clip.__version__,
+        "loss": curve,
+    }
     (folder / "pretraining.json").write_text(json.dumps(record) + "\n")
     part = final.with_suffix(".part")
     save_file(half, part)
@@ -119,17 +136,29 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     state_file.unlink(missing_ok=True)
 
 
-def _save(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int, seconds: float, curve: list[list[float]]) -> None:
+def _save(
+    path: Path,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+    curve: list[list[float]],
+) -> None:
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{i}.{k}": v for k, v in state.items()}
     part = path.with_suffix(".part")
-    save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()}, part,
-              {"step": str(step), "seconds": str(seconds), "curve": json.dumps(curve)})
+    save_file(
+        {k: v.detach().clone().contiguous() for k, v in tensors.items()},
+        part,
+        {"step": str(step), "seconds": str(seconds), "curve": json.dumps(curve)},
+    )
     os.replace(part, path)
 
 
-def _resume(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, curve: list[list[float]]) -> tuple[int, float]:
+def _resume(
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, curve: list[list[float]]
+) -> tuple[int, float]:
     """Restore an interrupted run; returns the first step to do and the seconds already spent."""
     if not path.exists():
         return 0, 0.0

@@ -5,7 +5,7 @@ is drawn by chance from `key`. A scene is a function in `SCENES`; a task's card 
 pretraining corpus draws from the same functions, so that a task can be made of what a model has seen, or of what it has not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,24 +20,55 @@ Images = NDArray[np.uint8]
 Colour = NDArray[np.float32]
 
 COLOURS: dict[str, tuple[int, int, int]] = {
-    "red": (215, 35, 35), "orange": (245, 140, 25), "yellow": (245, 225, 50), "green": (40, 160, 60), "cyan": (60, 205, 215),
-    "blue": (40, 70, 210), "purple": (130, 50, 170), "pink": (245, 130, 180), "brown": (120, 75, 40), "white": (245, 245, 245),
-    "black": (18, 18, 18), "gray": (128, 128, 128),
+    "red": (215, 35, 35),
+    "orange": (245, 140, 25),
+    "yellow": (245, 225, 50),
+    "green": (40, 160, 60),
+    "cyan": (60, 205, 215),
+    "blue": (40, 70, 210),
+    "purple": (130, 50, 170),
+    "pink": (245, 130, 180),
+    "brown": (120, 75, 40),
+    "white": (245, 245, 245),
+    "black": (18, 18, 18),
+    "gray": (128, 128, 128),
     # never in the corpus
-    "crimson": (150, 10, 50), "coral": (250, 120, 95), "gold": (205, 165, 20), "olive": (120, 120, 25), "lime": (165, 235, 40),
-    "teal": (15, 120, 120), "navy": (10, 15, 95), "indigo": (75, 20, 130), "lavender": (195, 175, 240), "magenta": (225, 30, 200),
-    "beige": (230, 210, 170), "mint": (155, 240, 190),
+    "crimson": (150, 10, 50),
+    "coral": (250, 120, 95),
+    "gold": (205, 165, 20),
+    "olive": (120, 120, 25),
+    "lime": (165, 235, 40),
+    "teal": (15, 120, 120),
+    "navy": (10, 15, 95),
+    "indigo": (75, 20, 130),
+    "lavender": (195, 175, 240),
+    "magenta": (225, 30, 200),
+    "beige": (230, 210, 170),
+    "mint": (155, 240, 190),
 }
 BASIC_COLOURS = list(COLOURS)[:12]
 PLACES = {
-    "top left": (-1, -1), "top": (0, -1), "top right": (1, -1), "left": (-1, 0), "center": (0, 0), "right": (1, 0),
-    "bottom left": (-1, 1), "bottom": (0, 1), "bottom right": (1, 1),
+    "top left": (-1, -1),
+    "top": (0, -1),
+    "top right": (1, -1),
+    "left": (-1, 0),
+    "center": (0, 0),
+    "right": (1, 0),
+    "bottom left": (-1, 1),
+    "bottom": (0, 1),
+    "bottom right": (1, 1),
 }
 SIZES = {"tiny": 0.36, "small": 0.48, "medium": 0.62, "large": 0.8}
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 DIRECTIONS = {
-    "left to right": 0.0, "top left to bottom right": 0.125, "top to bottom": 0.25, "top right to bottom left": 0.375,
-    "right to left": 0.5, "bottom right to top left": 0.625, "bottom to top": 0.75, "bottom left to top right": 0.875,
+    "left to right": 0.0,
+    "top left to bottom right": 0.125,
+    "top to bottom": 0.25,
+    "top right to bottom left": 0.375,
+    "right to left": 0.5,
+    "bottom right to top left": 0.625,
+    "bottom to top": 0.75,
+    "bottom left to top right": 0.875,
 }
 
 
@@ -86,8 +117,16 @@ class Canvas:
     def blend(self, amount: Plane, colours: Colour) -> None:
         self.pixels += amount[..., None] * (colours[:, None, None, :] - self.pixels)
 
-    def paint(self, marks: Sequence[Mark], which: NDArray[np.int64], x: Floats, y: Floats, size: Floats, colours: Colour,
-              rows: NDArray[np.bool_] | None = None) -> None:
+    def paint(
+        self,
+        marks: Sequence[Mark],
+        which: NDArray[np.int64],
+        x: Floats,
+        y: Floats,
+        size: Floats,
+        colours: Colour,
+        rows: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Paint mark `which[i]` on picture i, centred at (x, y) with half-width `size`; `rows` limits it to some pictures."""
         some = np.ones(self.n, bool) if rows is None else rows
         for m in np.unique(which[some]):
@@ -111,10 +150,19 @@ class Canvas:
             for k in range(s.clutter):
                 u = self.chance(f"clutter{k}", 4)
                 tint = colours_of(choices(u[:, 3], len(BASIC_COLOURS)))
-                self.paint([SHAPES["circle"]], np.zeros(self.n, np.int64), u[:, 0] * 2 - 1, u[:, 1] * 2 - 1, 0.06 + 0.08 * u[:, 2], tint)
+                self.paint(
+                    [SHAPES["circle"]],
+                    np.zeros(self.n, np.int64),
+                    u[:, 0] * 2 - 1,
+                    u[:, 1] * 2 - 1,
+                    0.06 + 0.08 * u[:, 2],
+                    tint,
+                )
         if s.hide:
             u = self.chance("hide", 2) * (2 - 2 * s.hide) - (1 - s.hide)
-            near = np.maximum(np.abs(self.x - _each(u[:, 0].astype(np.float32))), np.abs(self.y - _each(u[:, 1].astype(np.float32))))
+            near = np.maximum(
+                np.abs(self.x - _each(u[:, 0].astype(np.float32))), np.abs(self.y - _each(u[:, 1].astype(np.float32)))
+            )
             out[near < s.hide] = 110
         if s.shade:
             u = self.chance("shade", 2) * 2 - 1
@@ -144,7 +192,11 @@ _PALETTE = np.array(list(COLOURS.values()), np.float32)
 def colours_of(index: NDArray[np.int64], jitter: Floats | None = None) -> Colour:
     """RGB of palette rows, each channel moved by up to 18 levels where `jitter` (n, 3) in 0..1 is given."""
     rgb: Colour = _PALETTE[index]
-    return rgb if jitter is None else np.clip(rgb + ((jitter - 0.5) * 36).astype(np.float32), np.float32(0), np.float32(255))
+    return (
+        rgb
+        if jitter is None
+        else np.clip(rgb + ((jitter - 0.5) * 36).astype(np.float32), np.float32(0), np.float32(255))
+    )
 
 
 def two_colours(u: Floats, first: NDArray[np.int64] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -156,7 +208,7 @@ def two_colours(u: Floats, first: NDArray[np.int64] | None = None) -> tuple[NDAr
     return a, (np.cumsum(allowed, 1) > order[:, None]).argmax(1)
 
 
-Attributes = dict[str, Sequence[str]]
+Attributes = Mapping[str, Sequence[str]]
 Scene = Callable[[Canvas, Attributes], None]
 
 
@@ -245,14 +297,23 @@ def gradient_scene(canvas: Canvas, known: Attributes) -> None:
     canvas.blend(np.clip(along * np.float32(0.55) + np.float32(0.5), np.float32(0), np.float32(1)), back)
 
 
-def _sign(canvas: Canvas, known: Attributes, what: str, marks: dict[str, Mark], usual: Sequence[str], lowest: float) -> None:
+def _sign(
+    canvas: Canvas, known: Attributes, what: str, marks: dict[str, Mark], usual: Sequence[str], lowest: float
+) -> None:
     fore, back = _colours(canvas, known)
     names = list(marks) if what in known else list(usual)
     u = canvas.chance("sign", 3)
     size = lowest + (0.85 - lowest) * u[:, 0]
     room = np.maximum(0.95 - size, 0.02)
     canvas.fill(back)
-    canvas.paint([marks[m] for m in names], _pick(canvas, known, what, names), (u[:, 1] * 2 - 1) * room, (u[:, 2] * 2 - 1) * room, size, fore)
+    canvas.paint(
+        [marks[m] for m in names],
+        _pick(canvas, known, what, names),
+        (u[:, 1] * 2 - 1) * room,
+        (u[:, 2] * 2 - 1) * room,
+        size,
+        fore,
+    )
 
 
 def glyph_scene(canvas: Canvas, known: Attributes) -> None:
@@ -278,8 +339,14 @@ def relation_scene(canvas: Canvas, known: Attributes) -> None:
     canvas.fill(back)
     everything = [SHAPES[s] for s in SHAPES]
     canvas.paint(everything, second, -step[:, 0] * 0.5 - side[:, 0], -step[:, 1] * 0.5 - side[:, 1], size, other)
-    canvas.paint([SHAPES[s] for s in names], _pick(canvas, known, "shape", names), step[:, 0] * 0.5 + side[:, 0],
-                 step[:, 1] * 0.5 + side[:, 1], size, fore)
+    canvas.paint(
+        [SHAPES[s] for s in names],
+        _pick(canvas, known, "shape", names),
+        step[:, 0] * 0.5 + side[:, 0],
+        step[:, 1] * 0.5 + side[:, 1],
+        size,
+        fore,
+    )
 
 
 def clock_scene(canvas: Canvas, known: Attributes) -> None:
@@ -290,7 +357,9 @@ def clock_scene(canvas: Canvas, known: Attributes) -> None:
     x, y, size = (u[:, 0] - 0.5) * 0.3, (u[:, 1] - 0.5) * 0.3, 0.65 + 0.2 * u[:, 2]
     nothing = np.zeros(canvas.n, np.int64)
     canvas.fill(back)
-    canvas.paint([lambda a, b: np.abs(np.sqrt(a * a + b * b) - np.float32(0.9)) - np.float32(0.07)], nothing, x, y, size, fore)
+    canvas.paint(
+        [lambda a, b: np.abs(np.sqrt(a * a + b * b) - np.float32(0.9)) - np.float32(0.07)], nothing, x, y, size, fore
+    )
     canvas.paint([_hand(k / 12) for k in range(1, 13)], hour, x, y, size, fore)
 
 
@@ -299,7 +368,9 @@ def _hand(part: float) -> Mark:
 
     def mark(x: Plane, y: Plane) -> Plane:
         along, across = c * x + s * y, c * y - s * x
-        return np.maximum(np.abs(across) - np.float32(0.09), np.maximum(along - np.float32(0.75), np.float32(-0.1) - along))
+        return np.maximum(
+            np.abs(across) - np.float32(0.09), np.maximum(along - np.float32(0.75), np.float32(-0.1) - along)
+        )
 
     return mark
 
@@ -313,9 +384,24 @@ def die_scene(canvas: Canvas, known: Attributes) -> None:
     nothing = np.zeros(canvas.n, np.int64)
     canvas.fill(back)
     canvas.paint([SHAPES["square"]], nothing, x, y, size * 1.25, fore)
-    for px, py, shown in ((0, 0, (1, 3, 5)), (-1, -1, (2, 3, 4, 5, 6)), (1, 1, (2, 3, 4, 5, 6)), (1, -1, (4, 5, 6)), (-1, 1, (4, 5, 6)),
-                          (-1, 0, (6,)), (1, 0, (6,))):
-        canvas.paint([SHAPES["circle"]], nothing, x + px * size * 0.5, y + py * size * 0.5, size * 0.17, back, rows=np.isin(pips, shown))
+    for px, py, shown in (
+        (0, 0, (1, 3, 5)),
+        (-1, -1, (2, 3, 4, 5, 6)),
+        (1, 1, (2, 3, 4, 5, 6)),
+        (1, -1, (4, 5, 6)),
+        (-1, 1, (4, 5, 6)),
+        (-1, 0, (6,)),
+        (1, 0, (6,)),
+    ):
+        canvas.paint(
+            [SHAPES["circle"]],
+            nothing,
+            x + px * size * 0.5,
+            y + py * size * 0.5,
+            size * 0.17,
+            back,
+            rows=np.isin(pips, shown),
+        )
 
 
 def ellipse_scene(canvas: Canvas, known: Attributes) -> None:
@@ -323,12 +409,15 @@ def ellipse_scene(canvas: Canvas, known: Attributes) -> None:
     fore, back = _colours(canvas, known)
     flat = _pick(canvas, known, "flatness", FLATNESSES)
     u = canvas.chance("ellipse", 3)
-    marks: list[Mark] = [
-        lambda a, b, k=np.float32(1 + 0.22 * i): (np.sqrt(a * a + k * k * b * b) - np.float32(0.9)) / k for i in range(len(FLATNESSES))
-    ]
+    marks = [_ellipse(1 + 0.22 * k) for k in range(len(FLATNESSES))]
     size = 0.45 + 0.35 * u[:, 2]
     canvas.fill(back)
     canvas.paint(marks, flat, (u[:, 0] * 2 - 1) * (0.95 - size), (u[:, 1] * 2 - 1) * (0.95 - size), size, fore)
+
+
+def _ellipse(flatness: float) -> Mark:
+    k = np.float32(flatness)
+    return lambda x, y: (np.sqrt(x * x + k * k * y * y) - np.float32(0.9)) / k
 
 
 def angle_scene(canvas: Canvas, known: Attributes) -> None:
@@ -408,9 +497,19 @@ SIGNALS = ["triangle", "square", "saw", "pulse", "step", "drop", "growing", "fad
 STATES = ["resting", "dividing"]
 
 SCENES: dict[str, Scene] = {
-    "object": object_scene, "count": count_scene, "texture": texture_scene, "gradient": gradient_scene, "glyph": glyph_scene,
-    "stroke": stroke_scene, "relation": relation_scene, "clock": clock_scene, "die": die_scene, "ellipse": ellipse_scene,
-    "angle": angle_scene, "signal": signal_scene, "cell": cell_scene,
+    "object": object_scene,
+    "count": count_scene,
+    "texture": texture_scene,
+    "gradient": gradient_scene,
+    "glyph": glyph_scene,
+    "stroke": stroke_scene,
+    "relation": relation_scene,
+    "clock": clock_scene,
+    "die": die_scene,
+    "ellipse": ellipse_scene,
+    "angle": angle_scene,
+    "signal": signal_scene,
+    "cell": cell_scene,
 }
 
 
