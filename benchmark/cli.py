@@ -210,10 +210,19 @@ def _say(args: argparse.Namespace, text: str) -> None:
         print(text, file=sys.stderr)
 
 
+def _say_failures() -> None:
+    """Name the scorers that are there but could not be loaded."""
+    import scorers
+
+    for name, reason in scorers.registry().failures.items():
+        print(f"scorer '{name}' {reason}; the others go on", file=sys.stderr)
+
+
 def _run(args: argparse.Namespace) -> None:
     import leaderboard
     from benchmark.run import run
 
+    _say_failures()
     suite = _suite(args)
     board, paths = run(suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet)
     print(leaderboard.render(board, args.format), end="")
@@ -258,6 +267,7 @@ def _measure(args: argparse.Namespace) -> None:
 
 
 def _score(args: argparse.Namespace) -> None:
+    _say_failures()
     if args.file:
         return _score_file(args)
     from benchmark import rank, score
@@ -354,8 +364,7 @@ def _list(args: argparse.Namespace) -> None:
             for name, f in found.scorers.items()
         ]
         print(tabulate(lines, ["scorer", "needs", "predicts", "citation", "what it is"]))
-        for name, reason in found.failures.items():
-            print(f"scorer '{name}' {reason}", file=sys.stderr)
+        _say_failures()
     elif args.what == "tasks":
         _list_tasks(args)
     else:

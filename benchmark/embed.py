@@ -1,7 +1,5 @@
 """Filling the cache: image embeddings per (model, task, split) and text embeddings per (model, prompts), each computed once."""
 
-import hashlib
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +8,7 @@ import numpy as np
 from benchmark import sources
 from benchmark.cache import Arrays, Cache, Key
 from benchmark.cards import Card
+from benchmark.fingerprint import model_identity
 from benchmark.suite import Model, Suite
 
 if TYPE_CHECKING:
@@ -18,35 +17,15 @@ if TYPE_CHECKING:
 PRECISION = "fp32"
 
 
-@lru_cache(maxsize=256)
-def _file_digest(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    stat = path.stat()
-    return _file_digest(path, stat.st_size, stat.st_mtime_ns)
-
-
-def model_identity(model: Model) -> dict[str, str]:
-    """What decides a model's embeddings: name, weights, configuration (preprocessing included) and vocabulary."""
-    identity = {"load": model.load}
-    if model.load.startswith("local-dir:"):
-        folder = Path(model.load.removeprefix("local-dir:"))
-        identity = {path.name: file_digest(path) for path in sorted(folder.glob("open_clip_*"))}
-    if model.bpe:
-        identity["bpe"] = file_digest(model.bpe)
-    return identity
-
-
 def image_key(model: Model, card: Card, split: str) -> Key:
+    source = sources.source(card)
     return {
         "kind": "images",
         "model": model_identity(model),
         "task": card.identity(),
         "split": split,
-        "samples": sources.source(card).sample_list(card, split),
+        "source": source.version,
+        "samples": source.sample_list(card, split),
         "precision": PRECISION,
     }
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from benchmark import ledger
 from benchmark.cache import Cache
-from benchmark.embed import embed_model, model_identity, single_thread
+from benchmark.embed import embed_model, single_thread
 from benchmark.errors import LedgerError
+from benchmark.fingerprint import conditions
 from benchmark.ledger import Run
 from benchmark.progress import duration, progress
 from benchmark.suite import Suite
@@ -29,19 +30,32 @@ def planned(suite: Suite) -> list[Run]:
     ]
 
 
+def check(suite: Suite) -> None:
+    """Raise LedgerError where a run of the suite was measured under other conditions than those that the suite declares now."""
+    wanted = {run: conditions(suite, run.model, run.technique, run.trained_on) for run in planned(suite)}
+    for model in suite.models:
+        for run, notes in ledger.runs(suite.ledger, model.name).items():
+            for what, value in wanted.get(run, {}).items():
+                if notes.get(what) != value:
+                    raise LedgerError(
+                        f"{ledger.runs_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} was measured "
+                        f"with other {what.replace('_', ' ')} ({_short(notes.get(what))}) than there are now ({_short(value)}); "
+                        "restore them, or move the ledger away and measure again"
+                    )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
 def open_runs(suite: Suite, everything: Suite) -> list[Run]:
-    """Runs that the ledger lacks. Repairs torn files, and refuses a ledger that was measured with other weights."""
+    """Runs that the ledger lacks. Repairs torn files, and refuses a ledger that was measured under other conditions."""
     done: set[Run] = set()
     for model in suite.models:
         ledger.repair(suite.ledger, model.name)
         done |= ledger.finished(suite.ledger, model.name, (card.name for card in everything.tasks))
-        identity = model_identity(model)
-        for run, notes in ledger.runs(suite.ledger, model.name).items():
-            if run in done and notes["fingerprint"] != identity:
-                raise LedgerError(
-                    f"{ledger.runs_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} was measured with "
-                    f"other weights of '{model.name}' than those there now; restore the weights, or move the ledger away and measure again"
-                )
+    check(suite)
     return [run for run in planned(suite) if run not in done]
 
 
@@ -80,13 +94,12 @@ def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
     started = time.perf_counter()
     tuned = TECHNIQUES[run.technique](bench, card, options, run.seed)
     notes = {
-        "options": options,
+        **conditions(suite, run.model, run.technique, run.trained_on),
         "steps": tuned.steps,
         "trained_parameters": tuned.trained,
         "val": [round(v, 4) for v in tuned.curve],
         "seconds": round(time.perf_counter() - started, 2),
         "device": "cpu",
-        "fingerprint": model_identity(bench.model),
         "versions": {name: version(name).split("+")[0] for name in ("torch", "open_clip_torch", "timm", "numpy")},
     }
     return Outcome(run, before, tuned.after, notes)

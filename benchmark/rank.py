@@ -6,7 +6,7 @@ from pathlib import Path
 
 import leaderboard
 import scorers
-from benchmark import ledger
+from benchmark import ledger, measure
 from benchmark.errors import LedgerError
 from benchmark.score import Cell, chosen
 from benchmark.suite import Suite
@@ -23,6 +23,7 @@ def measurements(suite: Suite) -> list[Row]:
     techniques = {t.name for t in suite.techniques}
     for model in models:
         ledger.repair(suite.ledger, model)
+    measure.check(suite)
     rows = [
         row
         for row in leaderboard.read_ledger(suite.ledger)

@@ -9,9 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import scorers
 from benchmark import embed, rank, score
 from benchmark.cache import Cache
+from benchmark.fingerprint import model_identity
 from benchmark.progress import duration, progress
 from benchmark.suite import Suite
 from leaderboard import Board
@@ -43,8 +43,6 @@ def run(
 ) -> tuple[Board, list[Path]]:
     """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
     functions = score.chosen(names)
-    for name, reason in scorers.registry().failures.items():
-        print(f"scorer '{name}' {reason}; the others go on", file=sys.stderr)
     seconds: dict[str, float] = {}
     rows = rank.measurements(suite)
 
@@ -90,7 +88,7 @@ def provenance(suite: Suite, names: list[str]) -> dict[str, Any]:
             versions[package] = "not installed"
     return {
         "suite": suite.name,
-        "models": {model.name: embed.model_identity(model) for model in suite.models},
+        "models": {model.name: model_identity(model) for model in suite.models},
         "tasks": [card.name for card in suite.tasks],
         "techniques": {t.name: t.options for t in suite.techniques},
         "seeds": list(suite.seeds),

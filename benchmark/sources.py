@@ -30,10 +30,14 @@ class Examples:
 
 @dataclass(frozen=True)
 class Source:
-    """`examples(card, split)` gives the samples; `sample_list(card, split)` names them cheaply, for the cache's keys."""
+    """`examples(card, split)` gives the samples; `sample_list(card, split)` names them cheaply, for the cache's keys.
+
+    version: of the images, as far as code and not files decide them.
+    """
 
     examples: Callable[[Card, str], Examples]
-    sample_list: Callable[[Card, str], Any]
+    version: str = ""
+    sample_list: Callable[[Card, str], Any] = lambda card, split: None
 
 
 def load(card: Card, split: str) -> Examples:
@@ -184,7 +188,7 @@ def read_image(path: Path) -> Any:
 
 
 SOURCES: dict[str, Source] = {
-    "pocket": Source(_pocket, lambda card, split: {"world": world.VERSION}),
-    "digits": Source(_digits, lambda card, split: "scikit-learn"),
-    "folder": Source(_folder, _folder_list),
+    "pocket": Source(_pocket, version=f"world {world.VERSION}"),
+    "digits": Source(_digits, version="scikit-learn"),
+    "folder": Source(_folder, sample_list=_folder_list),
 }

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scorers._embeddings import Embeddings
 
 NEEDS = {
@@ -93,7 +95,8 @@ def scorer(
         def checked(e: Embeddings, /, **parameters: Any) -> Any:
             if absent := [need for need in NEEDS if need in spec.needs and getattr(e, need, None) is None]:
                 raise Abstain(f"needs {' and '.join(NEEDS[need] for need in absent)}")
-            value = function(e, **parameters)
+            with np.errstate(all="ignore"):  # what comes out is checked instead
+                value = function(e, **parameters)
             if spec.pool:
                 if not isinstance(value, dict):
                     raise TypeError(f"should return a dict of components, returned {type(value).__name__}")

@@ -45,7 +45,7 @@ def shrinkage(e: Embeddings) -> tuple[float, float]:
     fourth = (
         s.norms4
         + 4 * float(mean @ s.gram @ mean)
-        + n * size**2
+        + n * size * size
         - 4 * float(mean @ s.weighted)
         + 2 * size * norms2
         - 4 * size * float(mean @ s.sums.sum(0))
@@ -53,7 +53,7 @@ def shrinkage(e: Embeddings) -> tuple[float, float]:
     covariance = s.scatter / n
     mu = float(np.trace(covariance)) / d
     squared = float((covariance**2).sum())
-    spread = (squared - d * mu**2) / d
+    spread = (squared - d * mu * mu) / d
     noise = min((fourth / n - squared) / (n * d), spread)
     return (noise / spread if noise > 0 and spread > 0 else 0.0), mu
 

@@ -21,7 +21,7 @@ def lfc(e: Embeddings) -> float:
     same = float((s.counts**2).sum())
     label_mean = (2 * same - n2) / n2
     product = 2 * float((s.sums**2).sum()) - total - n2 * (total / n2) * label_mean
-    features = float((s.gram**2).sum()) - total**2 / n2
+    features = float((s.gram**2).sum()) - total * total / n2
     labels = n2 - n2 * label_mean**2
     if features <= 0 or labels <= 0:
         raise Abstain("needs at least 2 classes and samples that differ")

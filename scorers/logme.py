@@ -27,6 +27,8 @@ def logme(e: Embeddings) -> float:
         raise Abstain("needs at least 2 classes, found 1")
     s, (sigma, vectors) = e.statistics, e.gram_eigen
     n, d = e.n, e.d
+    if not sigma.max() > 0:
+        raise Abstain("all rows are zero")
     seen = sigma > sigma.max() * max(n, d) * np.finfo(np.float64).eps
     sigma = np.where(seen, sigma, 0.0)
     z = vectors.T @ s.sums.T  # (D, C): V'X'Y

@@ -55,7 +55,7 @@ def sfda(e: Embeddings, *, eigenvalue: str = "published") -> float:
         raise ValueError(f"eigenvalue is '{eigenvalue}'; give 'published' or 'exact'")
     within = s.within / s.n
     spread = _power_steps(within) if eigenvalue == "published" else float(np.linalg.eigvalsh(within)[-1])
-    if not spread > 0:
+    if not spread > np.finfo(np.float64).eps * float(np.trace(s.gram)) / s.n:
         raise Abstain("the samples of each class are all alike, hence no spread within classes")
     shrink = max(float(np.exp(-5 * spread)), 1e-10)
     weights, offsets = _discriminants(s, shrink)

@@ -103,9 +103,10 @@ def _attributes(subject: str, key: str, n: int) -> tuple[str, dict[str, list[str
     return makers[subject]()
 
 
-def pairs(
-    mixture: str, key: str, n: int, style: Style = Style(tilt=0.03, noise=5.0, shade=0.1)
-) -> tuple[Images, list[str]]:
+STYLE = Style(tilt=0.03, noise=5.0, shade=0.1)
+
+
+def pairs(mixture: str, key: str, n: int, style: Style = STYLE) -> tuple[Images, list[str]]:
     """n image-caption pairs of a mixture: uint8 (n, 32, 32, 3) and n captions, in random order."""
     shares = MIXTURES[mixture]
     bounds = np.cumsum(list(shares.values())) / sum(shares.values())

@@ -7,6 +7,7 @@ distance (negative inside) or, for textures, to a value in 0..1. Only operations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ def star(points: int, radius: float = 0.95, waist: float = 0.38) -> Mark:
 
 def polyline(points: list[tuple[float, float]], width: float = 0.13) -> Mark:
     """A line through the points, `width` to either side."""
-    return segments([(p, q) for p, q in zip(points[:-1], points[1:], strict=True) if p != q], width)
+    return segments([(p, q) for p, q in pairwise(points) if p != q], width)
 
 
 def segments(pairs: list[tuple[tuple[float, float], tuple[float, float]]], width: float = 0.13) -> Mark:
@@ -293,9 +294,7 @@ _RUNES = {
 
 
 def _glyph(strokes: str) -> Mark:
-    pairs = [
-        (_GRID[p], _GRID[q]) for word in strokes.split() for p, q in zip(word[:-1], word[1:], strict=True) if p != q
-    ]
+    pairs = [(_GRID[p], _GRID[q]) for word in strokes.split() for p, q in pairwise(word) if p != q]
     return segments(list(dict.fromkeys(pairs)))
 
 

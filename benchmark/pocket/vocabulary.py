@@ -3,6 +3,7 @@
 import gzip
 import io
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from benchmark.pocket.corpus import MIXTURES, pairs
@@ -13,12 +14,12 @@ MERGES = 320
 def learn_merges(captions: list[str], limit: int = MERGES) -> list[tuple[str, str]]:
     """The most frequent pairs, merged one by one until `limit` or until no pair occurs twice; ties go to the smaller pair."""
     words = Counter(word for caption in captions for word in caption.split() if word.isascii())
-    spelled = {tuple(word[:-1]) + (word[-1] + "</w>",): count for word, count in words.items()}
+    spelled = {(*word[:-1], word[-1] + "</w>"): count for word, count in words.items()}
     merges: list[tuple[str, str]] = []
     while len(merges) < limit:
         seen: Counter[tuple[str, str]] = Counter()
         for word, count in spelled.items():
-            for pair in zip(word[:-1], word[1:], strict=True):
+            for pair in pairwise(word):
                 seen[pair] += count
         if not seen:
             break

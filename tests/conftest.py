@@ -1,0 +1,110 @@
+"""What tests share: where the reference material lies, small embeddings, and a suite small enough to fine-tune within seconds."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scorers import Embeddings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the reference material (../shared) is not here")
+    return SHARED
+
+
+@pytest.fixture
+def random_embeddings() -> Callable[..., Embeddings]:
+    """Unit rows around class centres, unit class texts, a posterior and a scale; everything a scorer may need."""
+
+    def make(n: int = 80, d: int = 70, classes: int = 4, seed: int = 0, **more: object) -> Embeddings:
+        rng = np.random.default_rng(seed)
+        labels = np.concatenate([np.arange(classes), np.arange(classes), rng.integers(0, classes, n - 2 * classes)])
+        text = rng.normal(size=(classes, d))
+        image = text[labels] * 0.4 + rng.normal(size=(n, d)) + 0.3
+        probs = rng.dirichlet(np.ones(9) * 0.5, n)
+        given = {
+            "text": text / np.linalg.norm(text, axis=1, keepdims=True),
+            "source_probs": probs,
+            "logit_scale": 20.0,
+            "n_parameters": 1000.0,
+            "ledger": np.array([0.2, 0.6]),
+        }
+        return Embeddings(image / np.linalg.norm(image, axis=1, keepdims=True), labels, **given | more)
+
+    return make
+
+
+SMALL_SUITE = """\
+name = "small"
+description = "two models, five tasks of few images"
+seeds = [0]
+ledger = "gains"
+tasks = [{tasks}]
+source_vocabulary = ["a circle", "a square", "the digit 1", "a red object"]
+
+[techniques.clip_adapter]
+rate = 2e-3
+batch = 50
+epochs = 3
+
+[techniques.full]
+rate = 5e-4
+batch = 20
+epochs = 2
+"""
+SMALL_TASKS = {
+    "two_colours": ("object", "colour", ["red", "blue"]),
+    "three_shapes": ("object", "shape", ["circle", "bar", "star"]),
+    "four_digits": ("glyph", "glyph", ["1", "2", "3", "4"]),
+    "three_numbers": ("count", "number", ["one", "two", "six"]),
+    "two_strokes": ("stroke", "stroke", ["line", "hook"]),
+}
+
+
+@pytest.fixture(scope="session")
+def small_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The path of a suite of two pocket models and five small tasks, without a ledger."""
+    from benchmark.pocket.families import BPE, WEIGHTS
+
+    folder = tmp_path_factory.mktemp("suite")
+    for name, (scene, attribute, classes) in SMALL_TASKS.items():
+        (folder / f"{name}.toml").write_text(
+            f'name = "{name}"\ntitle = "{name}"\ntemplates = ["{{c}}"]\nclasses = {classes!r}\n'
+            f'[splits]\ntrain = 70\nval = 12\ntest = 20\n[source]\nkind = "pocket"\n'
+            f'scene = "{scene}"\nattribute = "{attribute}"\n'
+        )
+    models = "".join(
+        f'\n[[models]]\nname = "{name}"\nload = "local-dir:{WEIGHTS / name}"\nbpe = "{BPE}"\n'
+        for name in ("clip-things", "siglip-signs")
+    )
+    path = folder / "small.toml"
+    path.write_text(SMALL_SUITE.format(tasks=", ".join(f'"{name}.toml"' for name in SMALL_TASKS)) + models)
+    return path
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `python -m benchmark ...` in an empty folder with a cache of its own."""
+
+    def run(*words: object, cache: Path = tmp_path / "cache", timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "benchmark", *map(str, words)],
+            cwd=tmp_path,
+            env={**os.environ, "BENCHMARK_CACHE": str(cache)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,166 @@
+"""The decorator, the search for scorers, and running many of them."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scorers
+from scorers import Abstain, Embeddings, discover, scorer, score_embeddings
+
+IMAGE = Embeddings(np.eye(4), [0, 0, 1, 1])
+FIRST_ISSUE = (
+    "iimm iimm_inter iimm_intra modality_gap text_alignment logme leep nce h_score h_score_shrunk gbc_diagonal gbc_spherical "
+    "transrate sfda ncti lfc knn zero_shot_accuracy headroom static_rank n_parameters random"
+).split()
+
+
+def test_the_scorers_there_are() -> None:
+    assert set(FIRST_ISSUE) <= set(scorers.registry().scorers)
+    assert not scorers.registry().failures
+    for name in FIRST_ISSUE:
+        assert getattr(scorers, name) is scorers.registry().scorers[name]
+
+
+@pytest.mark.parametrize("name", FIRST_ISSUE)
+def test_every_scorer_explains_itself(name: str) -> None:
+    spec = scorers.registry().scorers[name].spec
+    assert spec.summary.endswith(".")
+    assert spec.cite or "baseline" in (spec.function.__doc__ or "").lower()
+    assert all(parameter for parameter in spec.parameters)
+
+
+def test_missing_needs_abstain_with_the_reason() -> None:
+    with pytest.raises(Abstain, match="needs class text embeddings"):
+        scorers.iimm(IMAGE)
+    with pytest.raises(Abstain, match="needs a posterior over a source vocabulary"):
+        scorers.leep(IMAGE)
+    with pytest.raises(Abstain, match="needs the model's measured ranks on other tasks"):
+        scorers.registry().scorers["static_rank"](IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (float("nan"), "the score came out as nan"),
+        (float("inf"), "the score came out as inf"),
+        ("0.5", "raised TypeError: the score should be one number, but is '0.5'"),
+        (np.ones(3), "raised TypeError: the score should be one number"),
+        (None, "raised TypeError: the score should be one number, but is None"),
+        (True, "raised TypeError"),
+        (ZeroDivisionError("oh\nno"), "raised ZeroDivisionError: oh no"),
+        (Abstain("too little"), "too little"),
+    ],
+)
+def test_a_scorer_that_gives_no_number_abstains_and_the_rest_goes_on(outcome: object, reason: str) -> None:
+    @scorer(needs={"image"})
+    def odd(e: Embeddings) -> object:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    @scorer(needs={"image"})
+    def even(e: Embeddings) -> float:
+        return 2
+
+    result = score_embeddings(IMAGE, functions={"odd": odd, "even": even})
+    assert result["scores"] == {"odd": None, "even": 2.0}
+    assert result["abstained"]["odd"].startswith(reason)
+    assert "\n" not in result["abstained"]["odd"]
+    assert set(result["seconds"]) == {"statistics", "odd", "even"}
+
+
+def test_a_pool_relative_scorer_shows_components_and_abstains(random_embeddings: Callable[..., Embeddings]) -> None:
+    result = score_embeddings(random_embeddings(n=100, d=70), ["ncti"])
+    assert result["scores"] == {"ncti": None}
+    assert set(result["components"]["ncti"]) == {"ncc", "seli", "vc"}
+    assert "pool" in result["abstained"]["ncti"]
+
+
+def test_wrong_declarations_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"needs \['texts'\]: not known"):
+        scorer(needs={"texts"})
+    with pytest.raises(ValueError, match="predicts"):
+        scorer(needs={"image"}, predicts={"gains": 1})
+    with pytest.raises(ValueError, match="predicts"):
+        scorer(needs={"image"}, predicts={"gain": 2})
+
+
+def test_time_of_shared_statistics_is_booked_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    import scorers._embeddings as module
+
+    original = module.statistics
+
+    def slow(*arguments: object) -> object:
+        time.sleep(0.05)
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "statistics", slow)
+    seconds = score_embeddings(Embeddings(np.eye(4), [0, 0, 1, 1]), ["h_score", "lfc"])["seconds"]
+    assert seconds["statistics"] >= 0.05 > max(seconds["h_score"], seconds["lfc"])
+
+
+PLUGIN = "from scorers import scorer\n\n@scorer(needs={'image'}, cite='me')\ndef mine(e):\n    'Mine.'\n    return e.d\n"
+
+
+def test_a_file_in_the_folder_is_a_scorer_and_a_broken_one_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "dropped"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "mine.py").write_text(PLUGIN)
+    (folder / "broken.py").write_text("import nothing_of_this_name")
+    (folder / "wrong.py").write_text("def (")
+    (folder / "again.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = discover(folder, "dropped", entry_points=False)
+    assert found.scorers["mine"](IMAGE) == 4
+    assert found.failures["broken"].startswith("cannot be imported: ModuleNotFoundError")
+    assert "SyntaxError" in found.failures["wrong"]
+    assert any("named like another" in reason for reason in found.failures.values())
+
+
+def test_installed_plugins_are_found_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_package.py").write_text(PLUGIN + "\nnothing = 1\n")
+    info = tmp_path / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[benchmark.scorers]\nmine = my_package:mine\ngone = my_package:gone\nnothing = my_package:nothing\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = discover(tmp_path / "none", "none")
+    assert found.scorers["mine"](IMAGE) == 4
+    assert "AttributeError" in found.failures["gone"]
+    assert "is not a scorer" in found.failures["nothing"]
+
+
+def test_a_plugin_joins_the_run_of_all_scorers(tmp_path: Path) -> None:
+    (tmp_path / "my_package.py").write_text(PLUGIN + "\n@scorer(needs={'image'})\ndef bad(e):\n    return float('nan')\n")
+    info = tmp_path / "my_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[benchmark.scorers]\nmine = my_package:mine\nbad = my_package:bad\ngone = my_package:gone\n"
+    )
+    np.savez(tmp_path / "e.npz", image=np.eye(4), labels=[0, 0, 1, 1])
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", "score", "e.npz", "--scorers", "all", "--format", "json"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result = json.loads(done.stdout)
+    assert result["scores"]["mine"] == 4
+    assert result["abstained"]["bad"] == "the score came out as nan"
+    assert result["scores"]["h_score"] is not None
+    assert "scorer 'gone' cannot be loaded" in done.stderr
