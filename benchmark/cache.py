@@ -130,7 +130,7 @@ def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _read(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """Arrays and key of one file; raises ValueError where the checksum does not fit."""
+    """Arrays and key of one file; raises ValueError where checksum or key do not fit."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -141,4 +141,7 @@ def _read(path: Path) -> tuple[Arrays, dict[str, Any]]:
         raise ValueError(str(problem)) from None
     if notes.get("sha256") != _checksum(arrays):
         raise ValueError("its checksum does not fit")
-    return arrays, json.loads(notes.get("key", "{}"))
+    key = json.loads(notes.get("key", "{}"))
+    if digest(key) != path.stem:
+        raise ValueError("it belongs to another key")
+    return arrays, key

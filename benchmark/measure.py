@@ -12,7 +12,7 @@ from typing import Any
 from benchmark import ledger
 from benchmark.cache import Cache
 from benchmark.embed import embed_model, single_thread
-from benchmark.errors import LedgerError
+from benchmark.errors import LedgerError, unknown
 from benchmark.fingerprint import conditions
 from benchmark.ledger import Run
 from benchmark.progress import duration, progress
@@ -116,6 +116,7 @@ def _outcomes(suite: Suite, runs: list[Run], root: Path, jobs: int) -> Iterator[
 
 def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = False, dry: bool = False) -> int:
     """Measure every run of `narrowed` that the ledger of `suite` lacks; returns how many were added."""
+    _known_techniques(narrowed)
     todo = open_runs(narrowed, suite)
     total = len(planned(narrowed))
     if dry or not todo:
@@ -132,6 +133,14 @@ def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = 
     for outcome in progress(_outcomes(suite, todo, root, jobs), len(todo), "measure", quiet):
         added += ledger.append(suite.ledger, outcome.run, outcome.before, outcome.after, outcome.notes)
     return added
+
+
+def _known_techniques(suite: Suite) -> None:
+    from benchmark.techniques import TECHNIQUES
+
+    for technique in suite.techniques:
+        if technique.name not in TECHNIQUES:
+            raise unknown("technique", technique.name, TECHNIQUES)
 
 
 def _embed_all(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool) -> None:

@@ -127,22 +127,26 @@ def _wanted(names: Iterable[str]) -> dict[str, str]:
 
 
 def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], root: Path) -> dict[str, Any]:
-    """Run the named scorers on one (model, task) and keep the results: {name: {score, abstained, seconds, components}}."""
+    """The named scorers' results on one (model, task): {name: {score, abstained, seconds, components}}.
+
+    Computes and keeps those that the cache lacks; another process that wants the same waits for them.
+    """
     cache, key, wanted = Cache(root), _key(suite, model, card), _wanted(names)
-    result = scorers.score_embeddings(embeddings(suite, model, card, cache), names)
-    made = {
-        name: {
-            "score": result["scores"][name],
-            "abstained": result["abstained"].get(name, ""),
-            "seconds": result["seconds"][name],
-            "components": result["components"].get(name, {}),
-        }
-        for name in names
-    }
     with cache.lock(key):
-        kept = _table(cache.read(key)) | {wanted[name]: made[name] for name in names}
-        cache.write(key, {"table": np.frombuffer(json.dumps(kept, sort_keys=True).encode(), np.uint8)})
-    return made
+        kept = _table(cache.read(key))
+        if lacking := [name for name in names if wanted[name] not in kept]:
+            result = scorers.score_embeddings(embeddings(suite, model, card, cache), lacking)
+            kept |= {
+                wanted[name]: {
+                    "score": result["scores"][name],
+                    "abstained": result["abstained"].get(name, ""),
+                    "seconds": result["seconds"][name],
+                    "components": result["components"].get(name, {}),
+                }
+                for name in lacking
+            }
+            cache.write(key, {"table": np.frombuffer(json.dumps(kept, sort_keys=True).encode(), np.uint8)})
+    return {name: kept[wanted[name]] for name in names}
 
 
 def _table(arrays: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:

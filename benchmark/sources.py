@@ -32,10 +32,12 @@ class Examples:
 class Source:
     """`examples(card, split)` gives the samples; `sample_list(card, split)` names them cheaply, for the cache's keys.
 
-    version: of the images, as far as code and not files decide them.
+    options: the fields that a card's [source] may have besides `kind`.  version: of the images, as far as code and not files
+    decide them.
     """
 
     examples: Callable[[Card, str], Examples]
+    options: tuple[str, ...] = ()
     version: str = ""
     sample_list: Callable[[Card, str], Any] = lambda card, split: None
 
@@ -47,7 +49,13 @@ def load(card: Card, split: str) -> Examples:
 def source(card: Card) -> Source:
     if card.kind not in SOURCES:
         raise CardError(f"{card.folder / card.name}.toml: [source]: {unknown('source', card.kind, SOURCES)}")
-    return SOURCES[card.kind]
+    found = SOURCES[card.kind]
+    for field in card.source:
+        if field not in found.options:
+            raise _bad(
+                card, field, f"is not known to source '{card.kind}'; known: {', '.join(found.options) or 'none'}"
+            )
+    return found
 
 
 def _bad(card: Card, field: str, problem: str) -> CardError:
@@ -188,7 +196,9 @@ def read_image(path: Path) -> Any:
 
 
 SOURCES: dict[str, Source] = {
-    "pocket": Source(_pocket, version=f"world {world.VERSION}"),
+    "pocket": Source(
+        _pocket, options=("scene", "attribute", "fixed", "style", "imbalance"), version=f"world {world.VERSION}"
+    ),
     "digits": Source(_digits, version="scikit-learn"),
-    "folder": Source(_folder, sample_list=_folder_list),
+    "folder": Source(_folder, options=("path", "folders"), sample_list=_folder_list),
 }

@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    """ranking[technique]: scorers, best first, by mean Pearson correlation over tasks with gain."""
+    """ranking[technique][target]: scorers, best first, by mean Pearson correlation over tasks; a board's own order is that by gain."""
 
     suite: str
     models: tuple[str, ...]
@@ -53,7 +53,7 @@ class Board:
     seeds: tuple[int, ...]
     resamples: int
     lines: tuple[Line, ...]
-    ranking: dict[str, tuple[str, ...]]
+    ranking: dict[str, dict[str, tuple[str, ...]]]
     outcomes: dict[str, dict[str, float]]
     seconds: dict[str, float]
 
@@ -105,7 +105,7 @@ def make_board(
         m.seeds,
         resamples,
         tuple(lines),
-        {k: _ranking(lines, k) for k in m.techniques},
+        {k: {target: _ranking(lines, k, target) for target in TARGETS} for k in m.techniques},
         {k: _outcomes(m, k) for k in m.techniques},
         _seconds(scores),
     )
@@ -223,12 +223,12 @@ def _compared(line: Line, sampled: Floats, draws: Mapping[tuple[str, str, str], 
     return Line(**{**vars(line), "over": over})
 
 
-def _ranking(lines: Iterable[Line], technique: str) -> tuple[str, ...]:
+def _ranking(lines: Iterable[Line], technique: str, target: str) -> tuple[str, ...]:
     """A number without its interval does not rank."""
     of = {
         x.scorer: x
         for x in lines
-        if (x.technique, x.target, x.axis, x.measure) == (technique, "gain", "tasks", "pearson")
+        if (x.technique, x.target, x.axis, x.measure) == (technique, target, "tasks", "pearson")
     }
 
     def key(name: str) -> tuple[bool, float, str]:

@@ -19,12 +19,10 @@ def _pearson(x: Floats, y: Floats, w: Floats) -> Floats:
     n = w.sum(1)
     wx, wy = w * x, w * y
     sx, sy = wx.sum(1), wy.sum(1)
-    cov = np.einsum("bp,bp->b", wx, y) - sx * sy / n
-    vx = np.einsum("bp,bp->b", wx, x) - sx**2 / n
-    vy = np.einsum("bp,bp->b", wy, y) - sy**2 / n
-    scale_x, scale_y = np.einsum("bp,bp->b", wx, x), np.einsum("bp,bp->b", wy, y)
-    flat = (vx <= 1e-12 * scale_x) | (vy <= 1e-12 * scale_y)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    xx, xy, yy = (np.einsum("bp,bp->b", a, b) for a, b in ((wx, x), (wx, y), (wy, y)))
+    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold none of the points
+        cov, vx, vy = xy - sx * sy / n, xx - sx**2 / n, yy - sy**2 / n
+        flat = (vx <= 1e-12 * xx) | (vy <= 1e-12 * yy)
         return np.where(flat, np.nan, np.clip(cov / np.sqrt(vx * vy), -1, 1))
 
 

@@ -11,19 +11,28 @@ from leaderboard.board import Board, Line
 FORMATS = ("text", "md", "csv", "json")
 NOTHING = "–"
 
+TITLES = {
+    "gain": "Gain: test accuracy after tuning minus before",
+    "accuracy": "Accuracy after tuning",
+    "forgetting": "Forgetting: accuracy lost on the other tasks",
+}
+AXES = {"tasks": "over tasks", "models": "over models", "pooled": "pooled"}
+SIGNS = {"pearson": "r", "spearman": "ρ", "weighted_kendall": "τw"}
+
 EXPLANATION = """\
 Each model was fine-tuned on each task with each technique. **Gain** is test accuracy after minus before on that task, **accuracy** is
 that after tuning, **forgetting** is the accuracy lost on the other tasks. A scorer looks at the train split's embeddings alone and gives one
-number per model and task; the table says how well that number goes along with what was measured.
+number per model and task; a table says how well that number goes along with what was measured.
 
-**r over tasks** is Pearson's correlation over the tasks of one model, averaged over the models (does the score say *where* tuning pays?);
-**over models** runs over the models of one task, averaged over the tasks (does it say *which model* to take?); **pooled** takes all points at once.
-**τw** is scipy's weighted Kendall. Scores are turned first so that higher predicts more, where their authors say which way. Brackets hold 95 %
-intervals from resampling whole tasks. A number that has no honest interval is not shown (–).
+**Over tasks**: the correlation over the tasks of one model, averaged over the models (does the score say *where* tuning pays?). **Over models**:
+over the models of one task, averaged over the tasks (does it say *which model* to take?). **Pooled**: all points at once. **r** is Pearson's
+correlation, **ρ** Spearman's, **τw** scipy's weighted Kendall (`rank=True`). Scores are turned first so that higher predicts more, where their
+authors say which way. Brackets hold 95 % intervals from resampling whole tasks; a number that has none is not shown (–).
 
 Gain is after − before, so whatever knows *before* goes along with it by construction: `headroom` (one minus zero-shot accuracy) and `static_rank`
-(the model's mean rank on the other tasks) stand in the table, and the column **over headroom** gives the lead over the former, bold where its
-interval excludes zero."""
+(the model's mean rank on the other tasks) stand in the tables, and **lead over headroom** is the difference of the first column to theirs, with
+an asterisk where its interval excludes zero. **Covers** is the share of (model, task) pairs that got a score; **ms** is the mean time of one
+score, without the statistics that scores share."""
 
 
 def render(board: Board, form: str) -> str:
@@ -33,9 +42,9 @@ def render(board: Board, form: str) -> str:
     if form == "csv":
         return _csv(board)
     if form == "md":
-        return f"{EXPLANATION}\n\n" + "\n\n".join(_section(board, k, "pipe") for k in board.techniques) + "\n"
+        return f"{EXPLANATION}\n\n" + "\n\n".join(_technique(board, k, "pipe") for k in board.techniques) + "\n"
     if form == "text":
-        return "\n\n".join(_section(board, k, "simple") for k in board.techniques) + "\n"
+        return "\n\n".join(_technique(board, k, "simple") for k in board.techniques) + "\n"
     raise ValueError(f"format '{form}' is not known; known: {', '.join(FORMATS)}")
 
 
@@ -99,70 +108,62 @@ def escaped(name: str) -> str:
     )
 
 
-def _number(line: Line | None, interval: bool = False) -> str:
+def _number(line: Line | None) -> str:
     if line is None or line.value is None or line.low is None or line.high is None:
         return NOTHING
-    value = _short(line.value)
-    return f"{value} [{_short(line.low)}, {_short(line.high)}]" if interval else value
+    return f"{_short(line.value)} [{_short(line.low)}, {_short(line.high)}]"
 
 
 def _short(value: float) -> str:
-    return f"{value:+.2f}".replace("+0.", "+.").replace("-0.", "−.").replace("-", "−")
+    """Two decimals, without the nought before the point, as papers print correlations."""
+    text = f"{value:.2f}"
+    return ("0" if float(text) == 0 else text.replace("0.", ".", 1) if abs(float(text)) < 1 else text).replace("-", "−")
 
 
-def _lead(line: Line, markdown: bool) -> str:
+def _lead(line: Line) -> str:
     if "headroom" not in line.over:
         return NOTHING
     difference, low, high = line.over["headroom"]
-    text = f"{_short(difference)} [{_short(low)}, {_short(high)}]"
-    if low > 0 or high < 0:
-        return f"**{text}**" if markdown else f"{text} *"
-    return text
+    return f"{_short(difference)} [{_short(low)}, {_short(high)}]" + ("*" if low > 0 or high < 0 else "")
 
 
-def _section(board: Board, technique: str, form: str) -> str:
-    from tabulate import tabulate
-
-    markdown = form == "pipe"
-    index = {(x.scorer, x.target, x.axis, x.measure): x for x in board.lines if x.technique == technique}
-    table = []
-    for rank, name in enumerate(board.ranking[technique], 1):
-        first = index[name, "gain", "tasks", "pearson"]
-        cells = [
-            rank,
-            escaped(name) if markdown else name,
-            _number(first, interval=True),
-            _lead(first, markdown),
-            _number(index.get((name, "gain", "models", "pearson"))),
-            _number(index.get((name, "gain", "pooled", "pearson"))),
-            _number(index.get((name, "gain", "tasks", "weighted_kendall"))),
-            _number(index.get((name, "accuracy", "models", "weighted_kendall"))),
-            _number(index.get((name, "forgetting", "tasks", "pearson"))),
-            f"{first.coverage:.0%}" + (" constant" if first.constant else ""),
-            f"{board.seconds[name] * 1000:.1f}" if name in board.seconds else NOTHING,
-        ]
-        table.append(cells)
-    headers = [
-        "",
-        "scorer",
-        "gain: r over tasks [95 %]",
-        "over headroom",
-        "over models",
-        "pooled",
-        "τw over tasks",
-        "accuracy: τw over models",
-        "forgetting: r over tasks",
-        "covers",
-        "ms",
-    ]
+def _technique(board: Board, technique: str, form: str) -> str:
+    """What one technique did, and a table per target."""
     out = board.outcomes[technique]
     size = (
         f"{len(board.models)} models, {len(board.tasks)} tasks, {len(board.seeds)} seed{'s' * (len(board.seeds) > 1)}"
     )
-    title = f"### {escaped(technique)}: {size}" if markdown else f"{technique}: {size}"
+    name = f"### {escaped(technique)}" if form == "pipe" else technique
     span = f"{_short(out['smallest gain'])} to {_short(out['largest gain'])}"
-    facts = f"Mean gain {_short(out['mean gain'])} ({span}), negative in {out['share of losses']:.0%} of the runs"
+    facts = f"Mean gain {_short(out['mean gain'])} ({span}), negative in {out['share of losses']:.0%} of the cases"
     if "mean forgetting" in out:
         facts += f"; mean forgetting {_short(out['mean forgetting'])}, at most {_short(out['largest forgetting'])}"
+    targets = [t for t in board.ranking[technique] if board.ranking[technique][t]]
+    tables = [_table(board, technique, target, form) for target in targets]
+    return "\n\n".join([f"{name}: {size}", f"{facts}.", *tables])
+
+
+def _table(board: Board, technique: str, target: str, form: str) -> str:
+    """One target: a row per scorer, best first by Pearson over tasks. Markdown has every measure, text leaves Spearman out."""
+    from tabulate import tabulate
+
+    markdown = form == "pipe"
+    index = {(x.scorer, x.axis, x.measure): x for x in board.lines if (x.technique, x.target) == (technique, target)}
+    columns = [(axis, measure) for measure in SIGNS for axis in AXES if markdown or measure != "spearman"]
+    extras = ["lead over headroom", "covers", "ms"] if target == "gain" else []
+    lines = []
+    for rank, name in enumerate(board.ranking[technique][target], 1):
+        first = index[name, "tasks", "pearson"]
+        cells = [rank, escaped(name) if markdown else name, *(_number(index.get((name, *c))) for c in columns)]
+        if extras:
+            covers = f"{first.coverage:.0%}" + (" constant" if first.constant else "")
+            cells += [
+                _lead(first),
+                covers,
+                f"{board.seconds[name] * 1000:.1f}" if name in board.seconds else NOTHING,
+            ]
+        lines.append(cells)
+    headers = ["", "scorer", *(f"{SIGNS[measure]} {AXES[axis]}" for axis, measure in columns), *extras]
     aligned = ["right", "left", *["right"] * (len(headers) - 2)]
-    return f"{title}\n\n{facts}.\n\n{tabulate(table, headers, tablefmt=form, disable_numparse=True, colalign=aligned)}"
+    title = f"**{TITLES[target]}**" if markdown else f"{TITLES[target]}, {technique}"
+    return f"{title}\n\n{tabulate(lines, headers, tablefmt=form, disable_numparse=True, colalign=aligned)}"

@@ -50,8 +50,10 @@ def test_nothing_unpickles_or_runs_data() -> None:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             assert not {"pickle", "dill", "cloudpickle", "shelve", "marshal"} & set(imports(path)), path
             for node in ast.walk(tree):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(
-                    node.func.value, ast.Name
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and isinstance(node.func.value, ast.Name)
                 ):
                     called = f"{node.func.value.id}.{node.func.attr}"
                     assert called != "torch.load", path

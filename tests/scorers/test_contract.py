@@ -10,13 +10,33 @@ import numpy as np
 import pytest
 
 import scorers
-from scorers import Abstain, Embeddings, discover, scorer, score_embeddings
+from scorers import Abstain, Embeddings, discover, score_embeddings, scorer
 
 IMAGE = Embeddings(np.eye(4), [0, 0, 1, 1])
-FIRST_ISSUE = (
-    "iimm iimm_inter iimm_intra modality_gap text_alignment logme leep nce h_score h_score_shrunk gbc_diagonal gbc_spherical "
-    "transrate sfda ncti lfc knn zero_shot_accuracy headroom static_rank n_parameters random"
-).split()
+FIRST_ISSUE = [
+    "iimm",
+    "iimm_inter",
+    "iimm_intra",
+    "modality_gap",
+    "text_alignment",
+    "logme",
+    "leep",
+    "nce",
+    "h_score",
+    "h_score_shrunk",
+    "gbc_diagonal",
+    "gbc_spherical",
+    "transrate",
+    "sfda",
+    "ncti",
+    "lfc",
+    "knn",
+    "zero_shot_accuracy",
+    "headroom",
+    "static_rank",
+    "n_parameters",
+    "random",
+]
 
 
 def test_the_scorers_there_are() -> None:
@@ -106,7 +126,9 @@ def test_time_of_shared_statistics_is_booked_apart(monkeypatch: pytest.MonkeyPat
     assert seconds["statistics"] >= 0.05 > max(seconds["h_score"], seconds["lfc"])
 
 
-PLUGIN = "from scorers import scorer\n\n@scorer(needs={'image'}, cite='me')\ndef mine(e):\n    'Mine.'\n    return e.d\n"
+PLUGIN = (
+    "from scorers import scorer\n\n@scorer(needs={'image'}, cite='me')\ndef mine(e):\n    'Mine.'\n    return e.d\n"
+)
 
 
 def test_a_file_in_the_folder_is_a_scorer_and_a_broken_one_is_said(
@@ -143,7 +165,9 @@ def test_installed_plugins_are_found_by_entry_point(tmp_path: Path, monkeypatch:
 
 
 def test_a_plugin_joins_the_run_of_all_scorers(tmp_path: Path) -> None:
-    (tmp_path / "my_package.py").write_text(PLUGIN + "\n@scorer(needs={'image'})\ndef bad(e):\n    return float('nan')\n")
+    (tmp_path / "my_package.py").write_text(
+        PLUGIN + "\n@scorer(needs={'image'})\ndef bad(e):\n    return float('nan')\n"
+    )
     info = tmp_path / "my_package-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")

@@ -58,7 +58,11 @@ def logme(e: Embeddings) -> float:
                 break
         a = alpha * np.eye(d) + beta * x.T @ x
         total += (
-            d / 2 * math.log(alpha) + n / 2 * math.log(beta) - slogdet(a)[1] / 2 - beta / 2 * res2 - alpha / 2 * m2
+            d / 2 * math.log(alpha)
+            + n / 2 * math.log(beta)
+            - slogdet(a)[1] / 2
+            - beta / 2 * res2
+            - alpha / 2 * m2
             - n / 2 * math.log(2 * math.pi)
         ) / n
     return total / len(np.unique(y))
@@ -172,7 +176,9 @@ def lfc(e: Embeddings) -> float:
 def knn(e: Embeddings) -> float:
     x, y, _ = parts(e)
     rest = [np.delete(np.arange(len(x)), i) for i in range(len(x))]
-    return np.mean([KNeighborsClassifier(1).fit(x[r], y[r]).predict(x[i : i + 1])[0] == y[i] for i, r in enumerate(rest)])
+    return np.mean(
+        [KNeighborsClassifier(1).fit(x[r], y[r]).predict(x[i : i + 1])[0] == y[i] for i, r in enumerate(rest)]
+    )
 
 
 def zero_shot_accuracy(e: Embeddings) -> float:
@@ -218,9 +224,9 @@ def test_ncti_equals_scikit_learns_parts(random_embeddings: Callable[..., Embedd
     x, y = np.array(e.image), e.y
     pca = PCA(64, svd_solver="full").fit(x)
     low = pca.transform(x)
-    lda = LinearDiscriminantAnalysis(
-        solver="eigen", shrinkage=float(np.exp(-pca.explained_variance_[:32].sum()))
-    ).fit(low, y)
+    lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=float(np.exp(-pca.explained_variance_[:32].sum()))).fit(
+        low, y
+    )
     posterior, features = lda.predict_proba(low), lda.transform(low)
     terms = scorers.ncti(e, pca="exact")
     assert terms["ncc"] == pytest.approx(np.mean([posterior[i, y[i]] for i in range(len(y))]), rel=1e-6)
@@ -231,7 +237,11 @@ def test_ncti_equals_scikit_learns_parts(random_embeddings: Callable[..., Embedd
 
 def test_ncti_combines_the_pool_by_min_max() -> None:
     combine = scorers.registry().scorers["ncti"].spec.pool
-    pool = [{"ncc": 0.2, "seli": 5.0, "vc": 1.0}, {"ncc": 0.6, "seli": 10.0, "vc": 3.0}, {"ncc": 0.4, "seli": 5.0, "vc": 1.0}]
+    pool = [
+        {"ncc": 0.2, "seli": 5.0, "vc": 1.0},
+        {"ncc": 0.6, "seli": 10.0, "vc": 3.0},
+        {"ncc": 0.4, "seli": 5.0, "vc": 1.0},
+    ]
     assert combine(pool) == pytest.approx([0 + 0 - 0, 1 + 1 - 1, 0.5 + 0 - 0])
     with pytest.raises(scorers.Abstain, match="pool"):
         combine(pool[:1])

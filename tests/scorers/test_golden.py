@@ -52,7 +52,9 @@ def test_golden_numbers_of_scorers_not_listed_as_later_have_a_scorer_here(shared
 
 def test_real_clip_embeddings_are_scored(shared: Path) -> None:
     for split in ("train", "test"):
-        result = scorers.score_embeddings(scorers.load_embeddings(shared / "embeddings" / f"food9_clip_b32_{split}.npz"))
+        result = scorers.score_embeddings(
+            scorers.load_embeddings(shared / "embeddings" / f"food9_clip_b32_{split}.npz")
+        )
         assert set(result["abstained"]) == {"ncti", "static_rank", "n_parameters"}
         assert result["scores"]["zero_shot_accuracy"] > 0.8
         assert 0.8 < result["scores"]["knn"] <= 1

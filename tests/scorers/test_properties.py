@@ -169,7 +169,9 @@ def test_block_size_does_not_change_a_score(name: str, random_embeddings: Make) 
 
 DEGENERATE: dict[str, Callable[[np.random.Generator], Embeddings]] = {
     "one class": lambda rng: Embeddings(rng.normal(size=(20, 5)), np.zeros(20, int), text=rng.normal(size=(1, 5))),
-    "one class of two": lambda rng: Embeddings(rng.normal(size=(20, 5)), np.ones(20, int), text=rng.normal(size=(2, 5))),
+    "one class of two": lambda rng: Embeddings(
+        rng.normal(size=(20, 5)), np.ones(20, int), text=rng.normal(size=(2, 5))
+    ),
     "a class of one sample": lambda rng: Embeddings(
         rng.normal(size=(20, 5)), np.r_[np.zeros(19, int), 1], text=rng.normal(size=(2, 5))
     ),

@@ -1,0 +1,224 @@
+"""Cards, suites and sources: what is wrong is one line with file and field."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import cards, fingerprint, sources, suite
+from benchmark.errors import BenchmarkError, CardError, InputError, SuiteError, UsageError
+
+CARD = """\
+name = "mine"
+title = "My task"
+templates = ["a {c}", "one {c}"]
+classes = ["red", "blue"]
+[splits]
+train = 20
+val = 4
+test = 6
+[source]
+kind = "pocket"
+scene = "object"
+attribute = "colour"
+"""
+
+
+def card_at(folder: Path, text: str = CARD) -> cards.Card:
+    (folder / "mine.toml").write_text(text)
+    return cards.read(folder / "mine.toml")
+
+
+def one_line(caught: "pytest.ExceptionInfo[BenchmarkError]", *parts: str) -> None:
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def test_a_card_is_read(tmp_path: Path) -> None:
+    card = card_at(tmp_path)
+    assert card.prompts() == ["a red", "one red", "a blue", "one blue"]
+    assert card.sizes == {"train": 20, "val": 4, "test": 6}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('title = "My task"\n', "", "field 'title' is missing; add a text"),
+        ('title = "My task"', "title = 3", "field 'title' should be a text, found 3"),
+        ('"red", "blue"', '"red"', "field 'classes' needs at least 2 entries, found 1"),
+        ('"red", "blue"', '"red", "red"', "field 'classes' names 'red' twice"),
+        ('"red", "blue"', '"red", ""', "field 'classes' should hold texts, but entry 2 is ''"),
+        ('"a {c}"', '"a class"', "field 'templates' has 'a class', which lacks {c}"),
+        ("train = 20", "train = 1", "[splits]: field 'train' is 1: fewer samples than the 2 classes"),
+        ("train = 20", 'train = "20"', "[splits]: field 'train' should be a whole number, found '20'"),
+        ("val = 4\n", "", "[splits]: field 'val' is missing"),
+        ('name = "mine"', 'name = "other"', "field 'name' is 'other', but the file is called mine.toml"),
+        ('title = "My task"', 'titel = "x"\ntitle = "y"', "field 'titel' is not known here"),
+        ("[source]\n", "[source]\n\n[[", "not valid TOML"),
+    ],
+)
+def test_bad_cards_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CardError) as caught:
+        card_at(tmp_path, CARD.replace(old, new))
+    one_line(caught, "mine.toml", message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('kind = "pocket"', 'kind = "pockte"', "unknown source 'pockte': did you mean pocket?"),
+        ('scene = "object"', 'scene = "objekt"', "field 'scene' is 'objekt'; known: object"),
+        ('"red", "blue"', '"red", "ultraviolet"', "'ultraviolet' is nothing that scene 'object' can draw"),
+        ("[source]", "[source]\nimbalence = 3", "field 'imbalence' is not known to source 'pocket'"),
+        ("[source]", "[source]\nstyle = {noize = 3.0}", "field 'style.noize' is not known; known: tilt, noise"),
+        ("[source]", "[source]\nstyle = {noise = true}", "field 'style.noise' should be of type float, found True"),
+    ],
+)
+def test_bad_sources_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(CardError) as caught:
+        sources.load(card_at(tmp_path, CARD.replace(old, new)), "train")
+    one_line(caught, "mine.toml", message)
+
+
+def test_missing_and_unknown_cards_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"none\.toml: there is no such file"):
+        cards.load("none.toml", tmp_path)
+    with pytest.raises(UsageError, match="unknown task 'shape': did you mean shapes"):
+        cards.load("shape")
+
+
+# folders of images
+
+
+def image_folder(root: Path, per_class: int = 12) -> None:
+    from PIL import Image
+
+    for k, name in enumerate(("cat", "dog")):
+        (root / name).mkdir(parents=True)
+        for i in range(per_class):
+            Image.new("RGB", (20 + i, 30), (100 * k, 20 * i, 50)).save(root / name / f"{i}.png")
+
+
+FOLDER = (
+    CARD.replace('"red", "blue"', '"cat", "dog"').split("[source]")[0] + '[source]\nkind = "folder"\npath = "images"\n'
+)
+FOLDER = FOLDER.replace("train = 20", "train = 12")
+
+
+def test_a_folder_is_cut_into_balanced_disjoint_splits(tmp_path: Path) -> None:
+    image_folder(tmp_path / "images")
+    card = card_at(tmp_path, FOLDER)
+    splits = {split: sources.load(card, split) for split in cards.SPLITS}
+    files = [path for s in splits.values() for path in s.images]
+    assert len(set(files)) == len(files) == 22
+    for s in splits.values():
+        assert all(path.parent.name == ("cat", "dog")[label] for path, label in zip(s.images, s.labels, strict=True))
+        assert abs(np.bincount(s.labels)[0] - np.bincount(s.labels)[1]) <= 1
+    again = sources.load(card_at(tmp_path, FOLDER), "train")
+    assert again.images == splits["train"].images
+
+
+def test_a_changed_image_changes_the_cache_key_and_a_copied_folder_not_the_tasks_identity(tmp_path: Path) -> None:
+    image_folder(tmp_path / "images")
+    card = card_at(tmp_path, FOLDER)
+    before, identity = sources.source(card).sample_list(card, "train"), fingerprint.task_identity(card)
+    for path in (tmp_path / "images").rglob("*.png"):
+        os.utime(path, (1, 1))
+    assert sources.source(card).sample_list(card, "train") != before
+    assert fingerprint.task_identity(card) == identity
+
+
+def test_bad_folders_are_named(tmp_path: Path) -> None:
+    image_folder(tmp_path / "images")
+    with pytest.raises(CardError, match=r"field 'path' is 'other', and .* is not a folder"):
+        sources.load(card_at(tmp_path, FOLDER.replace('"images"', '"other"')), "train")
+    with pytest.raises(InputError, match="0 images for class 'cow'"):
+        sources.load(card_at(tmp_path, FOLDER.replace('"dog"', '"cow"')), "train")
+    with pytest.raises(CardError, match="ask for 40 samples, but there are 24; lower the sizes"):
+        sources.load(card_at(tmp_path, FOLDER.replace("train = 12", "train = 30")), "train")
+
+
+def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG nothing")
+    with pytest.raises(InputError, match=r"bad\.png: cannot be read as an image .*; mend or remove it"):
+        sources.read_image(tmp_path / "bad.png")
+
+
+# suites
+
+SUITE = """\
+name = "own"
+seeds = [0, 1]
+tasks = ["shapes", "mine.toml"]
+ledger = "gains"
+[techniques.clip_adapter]
+rate = 1e-3
+batch = 10
+epochs = 2
+[[models]]
+name = "clip"
+load = "ViT-B-32"
+"""
+
+
+def suite_at(folder: Path, text: str = SUITE) -> suite.Suite:
+    (folder / "mine.toml").write_text(CARD)
+    (folder / "own.toml").write_text(text)
+    return suite.load(str(folder / "own.toml"))
+
+
+def test_a_suite_is_read(tmp_path: Path) -> None:
+    own = suite_at(tmp_path)
+    assert [card.name for card in own.tasks] == ["shapes", "mine"]
+    assert own.ledger == tmp_path / "gains"
+    assert own.techniques[0].options == {"rate": 1e-3, "batch": 10, "epochs": 2}
+    assert [card.name for card in own.narrowed(None, ["mine"]).tasks] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds = [0, 1]", "seeds = [0, 0]", "field 'seeds' should hold different whole numbers"),
+        ("seeds = [0, 1]", "", "field 'seeds' is missing; add a list"),
+        ('"shapes", "mine.toml"', '"shapes", "shapes"', "field 'tasks' names 'shapes' twice"),
+        ("rate = 1e-3", "", "[techniques.clip_adapter]: field 'rate' is missing or not above 0"),
+        ("rate = 1e-3", 'rate = "x"', "[techniques.clip_adapter]: field 'rate' should be a number, found 'x'"),
+        ('load = "ViT-B-32"', 'load = "local-dir:nowhere"', "has no open_clip_config.json"),
+        ('load = "ViT-B-32"', 'load = "ViT-B-32"\nbpe = "none.gz"', "field 'bpe' is 'none.gz', but there is no"),
+        ('load = "ViT-B-32"', "", "[[models]] entry 1: field 'load' is missing"),
+        ('name = "own"', 'name = "owm"', "field 'name' is 'owm', but the file is called own.toml"),
+        ('name = "own"', 'name = "own"\ncolour = "red"', "field 'colour' is not known here"),
+        (
+            "[techniques.clip_adapter]\nrate = 1e-3\nbatch = 10\nepochs = 2\n",
+            "[techniques]\n",
+            "field 'techniques' is empty",
+        ),
+    ],
+)
+def test_bad_suites_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(SuiteError) as caught:
+        suite_at(tmp_path, SUITE.replace(old, new))
+    one_line(caught, "own.toml", message)
+
+
+def test_an_unknown_technique_is_named_before_anything_is_measured(tmp_path: Path) -> None:
+    from benchmark import measure
+
+    own = suite_at(tmp_path, SUITE.replace("clip_adapter]", "clip_adaptor]"))
+    with pytest.raises(UsageError, match="unknown technique 'clip_adaptor': did you mean clip_adapter"):
+        measure.measure(own, own, tmp_path, 1, quiet=True)
+
+
+def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
+    own = suite_at(tmp_path)
+    with pytest.raises(UsageError, match="unknown model 'klip': did you mean clip"):
+        own.narrowed(["klip"], None)
+    with pytest.raises(UsageError, match="unknown task 'shaqes': did you mean shapes"):
+        own.narrowed(None, ["shaqes"])
+    with pytest.raises(UsageError, match="unknown suite 'poket': did you mean pocket"):
+        suite.load("poket")
+    with pytest.raises(SuiteError, match="there is no such file"):
+        suite.load(str(tmp_path / "none.toml"))

@@ -1,0 +1,347 @@
+"""The stair on a small suite, really fine-tuned: embed, measure, score, rank, run; interruption and company."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import leaderboard
+from benchmark import embed, ledger, measure, rank, score, suite, workbench
+from benchmark.cache import Cache
+from benchmark.errors import LedgerError
+from benchmark.ledger import Run
+from benchmark.run import embed_suite
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def measured(small_suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the small suite with its ledger, and the cache that measuring filled, in one folder."""
+    folder = tmp_path_factory.mktemp("measured")
+    shutil.copytree(small_suite.parent, folder, dirs_exist_ok=True)
+    small = suite.load(str(folder / "small.toml"))
+    assert measure.measure(small, small, folder / "cache", 2, quiet=True) == 20
+    return folder
+
+
+@pytest.fixture
+def own(measured: Path, tmp_path: Path) -> Path:
+    """The measured suite, in a folder of the test's own."""
+    folder = tmp_path / "own"
+    shutil.copytree(measured, folder)
+    return folder
+
+
+def small(folder: Path) -> suite.Suite:
+    return suite.load(str(folder / "small.toml"))
+
+
+def test_the_ledger_holds_every_run_on_every_task(measured: Path) -> None:
+    rows = leaderboard.read_ledger(measured / "gains")
+    assert len(rows) == 2 * 2 * 5 * 5
+    loaded = small(measured)
+    bench = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache"))
+    for row in rows:
+        if row.model == loaded.models[0].name:
+            assert row.before == pytest.approx(bench.before[row.evaluated_on], abs=1e-6)
+    assert any(row.after != row.before for row in rows)
+    notes = ledger.runs(measured / "gains", "clip-things")[Run("clip-things", "full", 0, "two_colours")]
+    assert {"options", "steps", "seconds", "device", "versions", "model_fingerprint", "task_fingerprint", "val"} <= set(
+        notes
+    )
+    assert notes["steps"] == 2 * 4  # two epochs of 70 samples, 20 at a time
+    assert len(notes["val"]) == 2
+
+
+def test_zero_shot_accuracy_before_is_that_of_the_model_itself(measured: Path) -> None:
+    """Against open_clip used plainly, without cache, workbench or encoder."""
+    import open_clip
+    import torch
+
+    from benchmark import sources
+    from benchmark.pocket.families import BPE, WEIGHTS
+
+    loaded = small(measured)
+    before = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache")).before
+    where = f"local-dir:{WEIGHTS / 'clip-things'}"
+    model, _, preprocess = open_clip.create_model_and_transforms(where)
+    tokenizer = open_clip.get_tokenizer(where, bpe_path=str(BPE))
+    from PIL import Image
+
+    for card in loaded.tasks:
+        test = sources.load(card, "test")
+        with torch.inference_mode():
+            image = model.eval().encode_image(
+                torch.stack([preprocess(Image.fromarray(i)) for i in np.asarray(test.images)]), normalize=True
+            )
+            text = model.encode_text(tokenizer(card.prompts()), normalize=True)
+        assert before[card.name] == pytest.approx(((image @ text.T).argmax(1).numpy() == test.labels).mean())
+
+
+def test_the_same_run_again_gives_the_same_row(measured: Path) -> None:
+    loaded = small(measured)
+    for deviation in measure.audit(loaded, loaded, measured / "cache", 2, 6, seed=1, quiet=True):
+        assert deviation.in_domain == 0
+        assert deviation.elsewhere == 0
+
+
+def test_an_audit_sees_a_forged_row(own: Path) -> None:
+    path = own / "gains" / "clip-things.csv"
+    rows = list(csv.reader(path.open()))
+    column = rows[0].index("after")
+    for row in rows[1:]:
+        row[column] = str(round(min(1.0, float(row[column]) + 0.25), 6))
+    path.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    loaded = small(own)
+    part = loaded.narrowed(["clip-things"], None, ["clip_adapter"])
+    assert max(d.in_domain for d in measure.audit(loaded, part, own / "cache", 1, 5, 0, quiet=True)) > 0.1
+
+
+def test_measuring_again_adds_nothing(own: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (own / "gains").iterdir()}
+    loaded = small(own)
+    assert measure.measure(loaded, loaded, own / "cache", 1, quiet=True) == 0
+    assert {path.name: path.read_bytes() for path in (own / "gains").iterdir()} == before
+
+
+def tables(folder: Path) -> dict[str, list[str]]:
+    """The ledger's rows whatever their order."""
+    return {path.name: sorted(path.read_text().splitlines()) for path in sorted((folder / "gains").glob("*.csv"))}
+
+
+@pytest.mark.parametrize("name", ["clip-things.csv", "clip-things.runs.jsonl"])
+@pytest.mark.parametrize("cut", [1, 30, 260])
+def test_a_torn_ledger_is_mended_and_completed_to_the_same(name: str, cut: int, own: Path) -> None:
+    whole = tables(own)
+    path = own / "gains" / name
+    path.write_bytes(path.read_bytes()[:-cut])
+    loaded = small(own)
+    assert measure.measure(loaded, loaded, own / "cache", 1, quiet=True) in (1, 2)
+    assert tables(own) == whole
+
+
+def test_a_killed_measurement_goes_on_to_the_same_ledger(measured: Path, own: Path) -> None:
+    whole = tables(measured)
+    shutil.rmtree(own / "gains")
+    words = [sys.executable, "-m", "benchmark", "measure", "--suite", "small.toml", "--techniques", "clip_adapter"]
+    words += ["--jobs", "1", "--cache", "cache"]
+    process = subprocess.Popen(words, cwd=own, stderr=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list((own / "gains").glob("*.csv")):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert subprocess.run(words, cwd=own, check=False, capture_output=True).returncode == 0
+    wanted = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
+    assert tables(own) == wanted
+
+
+def test_control_c_ends_in_one_line(own: Path) -> None:
+    shutil.rmtree(own / "gains")
+    words = [sys.executable, "-m", "benchmark", "measure", "--suite", "small.toml", "--jobs", "2", "--cache", "cache"]
+    process = subprocess.Popen(words, cwd=own, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list((own / "gains").glob("*.csv")):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert said.strip().splitlines()[-1] == "interrupted; the same command goes on where this one stopped"
+
+
+def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
+    text = (own / "small.toml").read_text()
+    (own / "small.toml").write_text(text.replace("epochs = 3", "epochs = 4"))
+    loaded = small(own)
+    for use in (lambda: measure.open_runs(loaded, loaded), lambda: rank.measurements(loaded)):
+        with pytest.raises(LedgerError, match=r"was measured with other options .* than there are now") as caught:
+            use()
+        assert "clip_adapter/0/two_colours" in str(caught.value)
+    (own / "small.toml").write_text(text)
+    card = own / "two_colours.toml"
+    card.write_text(card.read_text().replace("test = 20", "test = 24"))
+    with pytest.raises(LedgerError, match="with other task fingerprint"):
+        rank.measurements(small(own))
+
+
+def test_a_ledger_with_a_wrong_header_is_named(own: Path) -> None:
+    path = own / "gains" / "clip-things.csv"
+    path.write_text(path.read_text().replace("after", "later", 1))
+    with pytest.raises(LedgerError, match=r"clip-things\.csv: columns are .*later; expected"):
+        measure.open_runs(small(own), small(own))
+
+
+# scoring
+
+
+def test_scorers_read_the_train_split_alone(measured: Path, tmp_path: Path) -> None:
+    loaded, cache = small(measured), Cache(tmp_path / "fresh")
+    embed_suite(loaded, cache, 1, quiet=True)
+    kinds = [entry.key.get("split") for entry in cache.entries() if entry.key["kind"] == "images"]
+    assert kinds == ["train"] * 10
+    e = score.embeddings(loaded, loaded.models[0], loaded.tasks[0], cache)
+    assert (e.n, len(e.text), e.source_probs.shape) == (70, 2, (70, 4))
+    assert np.allclose(np.linalg.norm(e.image, axis=1), 1, atol=1e-5)
+    assert np.allclose(e.source_probs.sum(1), 1)
+
+
+def test_scores_are_cached_by_embeddings_scorer_and_code(
+    measured: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(measured / "cache", tmp_path / "cache")
+    loaded, cache = small(measured), Cache(tmp_path / "cache")
+    assert score.score_suite(loaded, ["iimm", "knn"], cache, quiet=True).computed == 20
+    again = score.score_suite(loaded, ["iimm", "knn", "lfc"], cache, quiet=True)
+    assert again.computed == 10
+    assert {cell.scorer for cell in again.cells} == {"iimm", "knn", "lfc"}
+    monkeypatch.setattr(score, "_shared_code", lambda: "changed")
+    assert score.score_suite(loaded, ["iimm"], cache, quiet=True).computed == 10
+
+
+def test_pool_relative_scores_are_combined_over_the_models(own: Path) -> None:
+    cells = score.score_suite(small(own), ["ncti"], Cache(own / "cache"), quiet=True).cells
+    for task in {cell.task for cell in cells}:
+        values = [cell.score for cell in cells if cell.task == task]
+        assert None not in values
+        assert all(abs(value - round(value)) < 1e-9 for value in values)  # of two, min-max makes 0 and 1
+    alone = score.score_suite(small(own).narrowed(["clip-things"], None), ["ncti"], Cache(own / "cache"), quiet=True)
+    assert {cell.score for cell in alone.cells} == {None}
+    assert "pool" in alone.cells[0].abstained
+
+
+def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: Path) -> None:
+    done = command("run", "--suite", own / "small.toml", "--scorers", "all", "--out", "out", cache=own / "cache")
+    assert done.returncode == 0, done.stderr
+    assert "headroom" in done.stdout
+    assert "Forgetting" in done.stdout
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"board.md", "board.csv", "board.json", "scores.csv", "run.json"}
+    notes = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert set(notes["seconds"]) == {"embed", "score", "rank"}
+    assert {"versions", "models", "seeds", "scorers", "techniques"} <= set(notes)
+    board = json.loads((tmp_path / "out" / "board.json").read_text())
+    assert {row["scorer"] for row in board["rows"]} >= {"iimm", "static_rank", "headroom", "ncti", "random"}
+    with (tmp_path / "out" / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len([row for row in rows if row["scorer"] == "iimm"]) == 10
+    assert all(row["score"] or row["abstained"] for row in rows)
+
+    first = {name: (tmp_path / "out" / name).read_bytes() for name in ("board.md", "board.csv", "board.json")}
+    code = (
+        "import sys; from benchmark.cli import main\n"
+        f"status = main(['run', '--suite', r'{own / 'small.toml'}', '--out', 'out', '--quiet', '--cache', r'{own / 'cache'}'])\n"
+        "sys.exit(status or 10 * ('torch' in sys.modules))"
+    )
+    warm = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert warm.returncode == 0, warm.stderr  # 10: torch was loaded where everything was cached
+    assert warm.stderr == ""
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in first} == first
+
+
+def test_rank_and_score_are_commands_of_their_own(own: Path, command: Command, tmp_path: Path) -> None:
+    here = ("--suite", own / "small.toml", "--out", "out")
+    early = command("rank", *here, cache=own / "cache")
+    assert early.returncode == 2
+    assert "there are no scores yet" in early.stderr
+    scored = command("score", *here, "--scorers", "iimm,headroom", cache=own / "cache")
+    assert scored.returncode == 0, scored.stderr
+    assert scored.stdout == (tmp_path / "out" / "scores.csv").read_text()
+    ranked = command("rank", *here, "--format", "json", cache=own / "cache")
+    assert ranked.returncode == 0, ranked.stderr
+    assert {row["scorer"] for row in json.loads(ranked.stdout)["rows"]} == {"iimm", "headroom", "static_rank"}
+
+
+def test_a_killed_run_goes_on_to_the_same_board(own: Path, command: Command, tmp_path: Path) -> None:
+    words = ("run", "--suite", own / "small.toml", "--format", "json")
+    whole = command(*words, "--out", "whole", cache=tmp_path / "one")
+    assert whole.returncode == 0, whole.stderr
+    environment = {**os.environ, "BENCHMARK_CACHE": str(tmp_path / "two")}
+    for seen in ("images", "scores"):  # killed while embedding, then while scoring
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmark", *map(str, words), "--out", "parts"],
+            cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 120
+        while (
+            time.monotonic() < deadline and process.poll() is None and not list((tmp_path / "two").glob(f"{seen}/*/*"))
+        ):
+            time.sleep(0.002)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    again = command(*words, "--out", "parts", cache=tmp_path / "two")
+    assert again.returncode == 0, again.stderr
+    assert comparable(again.stdout) == comparable(whole.stdout)
+
+
+def comparable(text: str) -> object:
+    """A board without what a clock decides."""
+    return json.loads(text)["rows"]
+
+
+def test_two_runs_at_once_on_one_cache_share_the_work(own: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "BENCHMARK_CACHE": str(tmp_path / "cache")}
+    words = [sys.executable, "-m", "benchmark", "run", "--suite", str(own / "small.toml"), "--jobs", "1"]
+    both = [
+        subprocess.Popen(
+            [*words, "--out", str(tmp_path / f"out{k}")],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for k in range(2)
+    ]
+    outputs = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    notes = [json.loads((tmp_path / f"out{k}" / "run.json").read_text()) for k in range(2)]
+    assert sum(n["images_encoded"] for n in notes) == 2 * 5 * 70  # each image once, by one or the other
+    boards = [json.loads((tmp_path / f"out{k}" / "board.json").read_text())["rows"] for k in range(2)]
+    assert boards[0] == boards[1]
+    assert all(entry.sound for entry in Cache(tmp_path / "cache").entries())
+
+
+def test_a_damaged_cache_file_is_said_and_made_again(own: Path, command: Command) -> None:
+    words = ("run", "--suite", own / "small.toml", "--format", "json")
+    whole = command(*words, cache=own / "cache")
+    for kind in ("images", "texts", "scores"):
+        path = sorted((own / "cache").glob(f"{kind}/*/*.safetensors"))[0]
+        path.write_bytes(path.read_bytes()[:-7])
+    for path in sorted((own / "cache").glob("scores/*/*"))[1:]:
+        path.unlink()
+    checked = command("cache", "verify", cache=own / "cache")
+    assert checked.returncode == 1
+    assert "3 damaged" in checked.stdout
+    again = command(*words, cache=own / "cache")
+    assert again.returncode == 0, again.stderr
+    assert "is damaged" in again.stderr
+    assert comparable(again.stdout) == comparable(whole.stdout)
+
+
+def test_embedding_loads_no_model_where_nothing_is_missing(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmark import encoder
+
+    monkeypatch.setattr(encoder, "Encoder", None)
+    loaded = small(measured)
+    assert embed_suite(loaded, Cache(measured / "cache"), 1, quiet=True, splits=("train", "val", "test")) == 0
+    assert embed.embed_model(loaded, loaded.models[0], measured / "cache") == 0
+
+
+def test_static_rank_is_that_of_the_leaderboard(measured: Path) -> None:
+    rows = rank.measurements(small(measured))
+    m = leaderboard.measured(rows)
+    cells = {(c.model, c.task, c.technique, c.target): c.score for c in rank.ledger_scores(rows, ["static_rank"])}
+    for technique in m.techniques:
+        expected = leaderboard.static_rank(m.values[technique]["accuracy"])
+        for i, model in enumerate(m.models):
+            for j, task in enumerate(m.tasks):
+                assert cells[model, task, technique, "accuracy"] == pytest.approx(expected[i, j])

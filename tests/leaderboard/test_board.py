@@ -1,0 +1,240 @@
+"""Boards of data with a known answer."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr, weightedtau
+
+import leaderboard
+from leaderboard import Board, LeaderboardError, Row, Score, make_board, measured, ranks_elsewhere, render, static_rank
+
+MODELS, TASKS = [f"m{i}" for i in range(4)], [f"t{j:02}" for j in range(12)]
+RNG = np.random.default_rng(3)
+BEFORE = RNG.uniform(0.1, 0.5, (4, 12))
+AFTER = BEFORE + RNG.uniform(-0.05, 0.5, (4, 12))
+LOST = RNG.uniform(0, 0.1, (4, 12))
+
+
+def ledger(models: Sequence[str] = MODELS, tasks: Sequence[str] = TASKS, seeds: Sequence[int] = (0,)) -> list[Row]:
+    """Every run evaluated on its own task and on two others, where it loses LOST and LOST + .02."""
+    rows = []
+    for i, model in enumerate(models):
+        for j, task in enumerate(tasks):
+            for seed in seeds:
+                place = (model, "full", seed, task)
+                rows.append(Row(*place, task, BEFORE[i, j], AFTER[i, j] + 0.01 * seed))
+                for k in (1, 2):
+                    other = tasks[(j + k) % len(tasks)]
+                    rows.append(Row(*place, other, 0.9, 0.9 - LOST[i, j] - 0.02 * (k - 1)))
+    return rows
+
+
+def table(name: str, value: Callable[[int, int], float | None]) -> list[Score]:
+    return [Score(name, m, t, value(i, j), seconds=0.25) for i, m in enumerate(MODELS) for j, t in enumerate(TASKS)]
+
+
+NOISE = RNG.normal(size=(4, 12))
+SCORES = [
+    *table("noise", lambda i, j: NOISE[i, j]),
+    *table("oracle", lambda i, j: AFTER[i, j] - BEFORE[i, j]),
+    *table("against", lambda i, j: BEFORE[i, j] - AFTER[i, j]),
+    *table("headroom", lambda i, j: 1 - BEFORE[i, j]),
+    *table("size", lambda i, j: float(i)),
+    *table("same", lambda i, j: 1.0),
+    *table("half", lambda i, j: NOISE[i, j] if j % 2 else None),
+]
+
+
+@pytest.fixture(scope="module")
+def board() -> Board:
+    return make_board(SCORES, ledger(), orientation={"against": {"gain": -1}}, resamples=300)
+
+
+def test_targets_are_what_they_are_called() -> None:
+    m = measured(ledger(seeds=(0, 2)))
+    np.testing.assert_allclose(m.values["full"]["gain"], AFTER + 0.01 - BEFORE)
+    np.testing.assert_allclose(m.values["full"]["accuracy"], AFTER + 0.01)
+    np.testing.assert_allclose(m.values["full"]["forgetting"], LOST + 0.01)
+
+
+SCIPY = {
+    "pearson": lambda x, y: pearsonr(x, y)[0],
+    "spearman": lambda x, y: spearmanr(x, y)[0],
+    "weighted_kendall": lambda x, y: weightedtau(x, y, rank=True)[0],
+}
+
+
+@pytest.mark.parametrize("measure", SCIPY)
+def test_values_equal_scipy_per_axis(board: Board, measure: str) -> None:
+    f, gain = SCIPY[measure], AFTER - BEFORE
+    line = board.find("noise", "full", "gain", "tasks", measure)
+    assert line.per_group == pytest.approx({m: f(NOISE[i], gain[i]) for i, m in enumerate(MODELS)})
+    assert line.value == pytest.approx(np.mean(list(line.per_group.values())))
+    line = board.find("noise", "full", "gain", "models", measure)
+    assert line.per_group == pytest.approx({t: f(NOISE[:, j], gain[:, j]) for j, t in enumerate(TASKS)})
+    assert line.value == pytest.approx(np.mean(list(line.per_group.values())))
+    assert board.find("noise", "full", "gain", "pooled", measure).value == pytest.approx(f(NOISE.ravel(), gain.ravel()))
+
+
+def test_planted_correlations_come_out(board: Board) -> None:
+    for name in ("oracle", "against"):
+        line = board.find(name, "full", "gain", "tasks", "pearson")
+        assert (line.value, line.low, line.high) == pytest.approx((1, 1, 1))
+    assert board.ranking["full"]["gain"][:2] == ("against", "oracle")
+    against = board.find("against", "full", "accuracy", "tasks", "pearson")  # no orientation declared: as it stands
+    assert against.value is not None
+    assert against.value < 0
+
+
+def test_intervals_resample_whole_tasks() -> None:
+    """With every task's models alike, tasks are all there is to vary, and the pooled interval is that of the task means."""
+    alike = [Row("a", "full", 0, t, t, 0.2, 0.2 + v) for t, v in zip(TASKS, LOST[0], strict=True)]
+    rows = [*alike, *(Row("b", *list(vars(r).values())[1:]) for r in alike)]
+    scores = [Score("s", m, t, NOISE[0, j]) for m in "ab" for j, t in enumerate(TASKS)]
+    line = make_board(scores, rows, resamples=500, seed=1).find("s", "full", "gain", "pooled", "pearson")
+    drawn = np.random.default_rng(1).integers(0, 12, (500, 12))
+    expected = np.percentile([pearsonr(NOISE[0][d], LOST[0][d])[0] for d in drawn], [2.5, 97.5])
+    assert (line.low, line.high) == pytest.approx(tuple(expected))
+
+
+def test_no_interval_from_few_tasks_and_no_number_without_one() -> None:
+    tasks = TASKS[:4]
+    board = make_board([s for s in SCORES if s.task in tasks], ledger(tasks=tasks), resamples=100)
+    line = board.find("noise", "full", "gain", "tasks", "pearson")
+    assert line.value is not None
+    assert line.low is None
+    rows = [row.split() for row in render(board, "text").splitlines() if " noise " in row]
+    assert len(rows) == 3
+    assert all(set(row[2:8]) == {"–"} for row in rows)
+
+
+def test_constant_and_partial_scores_are_flagged(board: Board) -> None:
+    same = board.find("same", "full", "gain", "pooled", "pearson")
+    assert same.value is None
+    assert same.constant
+    size = board.find("size", "full", "gain", "tasks", "pearson")
+    assert size.value is None
+    assert board.find("size", "full", "gain", "models", "pearson").value is not None
+    half = board.find("half", "full", "gain", "tasks", "pearson")
+    assert half.coverage == 0.5
+    assert half.n == 24
+
+
+def test_lead_over_headroom_uses_the_same_resamples(board: Board) -> None:
+    line, rival = (board.find(n, "full", "gain", "tasks", "pearson") for n in ("noise", "headroom"))
+    difference, low, high = line.over["headroom"]
+    assert difference == pytest.approx(line.value - rival.value)
+    assert low < difference < high
+    assert "headroom" not in rival.over
+
+
+def test_the_same_board_every_time_and_in_any_order_of_rows(board: Board) -> None:
+    again = make_board(SCORES[::-1], ledger()[::-1], orientation={"against": {"gain": -1}}, resamples=300)
+    assert render(again, "json") == render(board, "json")
+
+
+def test_static_rank_never_looks_at_the_task_itself() -> None:
+    ranks = static_rank(AFTER)
+    changed = AFTER.copy()
+    changed[:, 3] = changed[::-1, 3]
+    assert np.array_equal(static_rank(changed)[:, 3], ranks[:, 3])
+    assert not np.array_equal(static_rank(changed), ranks)
+    best = np.argsort(np.argsort(AFTER, 0), 0) / 3
+    others = [best[1, j] for j in range(12) if j != 5]
+    assert ranks_elsewhere(AFTER, 1, 5) == pytest.approx(others)
+
+
+def test_tables_without_a_common_cell_are_refused() -> None:
+    with pytest.raises(LeaderboardError, match="in common"):
+        make_board([Score("s", "other", "t00", 1.0)], ledger())
+
+
+@pytest.mark.parametrize("form", leaderboard.FORMATS)
+def test_every_format_holds_every_scorer(board: Board, form: str) -> None:
+    text = render(board, form)
+    assert all(name in text for name in {s.scorer for s in SCORES})
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+def test_json_has_what_is_promised(board: Board) -> None:
+    rows = json.loads(render(board, "json"))["rows"]
+    assert {"scorer", "target", "technique", "axis", "measure", "value", "low", "high", "n", "per_group"} <= set(
+        rows[0]
+    )
+    assert {(r["target"], r["axis"], r["measure"]) for r in rows} == {
+        (t, a, m)
+        for t in ("gain", "accuracy", "forgetting")
+        for a in ("tasks", "models", "pooled")
+        for m in ("pearson", "spearman", "weighted_kendall")
+    }
+
+
+def test_numbers_are_printed_as_papers_do() -> None:
+    from leaderboard.render import _short
+
+    shown = [_short(v) for v in (0.456, -0.456, 0.999, 1.0, -1.234, 0.001, -0.001, 10.5)]
+    assert shown == [".46", "−.46", "1.00", "1.00", "−1.23", "0", "0", "10.50"]
+
+
+def test_names_cannot_break_out_of_the_table() -> None:
+    name = "<img src=x onerror=1>|`*_\n#"
+    board = make_board([Score(name, s.model, s.task, s.score) for s in SCORES[:48]], ledger(), resamples=20)
+    text = render(board, "md")
+    assert "<img" not in text
+    assert "|`" not in text
+    row = next(line for line in text.splitlines() if "img src" in line)
+    assert row.count("|") == text.splitlines()[text.splitlines().index(row) - 1].count("|")
+    formula = make_board([Score("=1+1", s.model, s.task, s.score) for s in SCORES[:48]], ledger(), resamples=20)
+    assert "\n'=1+1," in render(formula, "csv")
+
+
+HEADER = "model,technique,seed,trained_on,evaluated_on,before,after\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model,technique\na,b\n", "column 'seed' is missing; found model, technique"),
+        (HEADER, "there are no measurements"),
+        (HEADER + "a,full,0,t,t,0.5,x\n", "row 2, column 'after': 'x' is not a number"),
+        (HEADER + "a,full,0,t,t,0.5,nan\n", "row 2, column 'after': nan is not finite"),
+        (HEADER + "a,full,0,t,t,0.5,1.5\n", "column 'after': 1.5 is outside 0..1"),
+        (HEADER + "a,full,0.5,t,t,0.5,0.5\n", "column 'seed': 0.5 is not a whole number"),
+        (HEADER + "a,full,0,t,t,0.5\n", "row 2: has fewer fields than the header"),
+        (HEADER + "a,full,0,t,t,0.5,0.6\na,full,0,t,t,0.5,0.6\n", "row 3: the same measurement as in"),
+        (HEADER + "a,full,0,t,u,0.5,0.6\n", "run a/full/0/t has no row evaluated on its own task"),
+        (HEADER + "a,full,0,t,t,0.5,0.6\na,full,0,u,u,0.", "the last line has no end"),
+    ],
+)
+def test_bad_ledgers_are_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text(text)
+    with pytest.raises(LeaderboardError) as caught:
+        leaderboard.read_ledger(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scorer,model,score\n", "column 'task' is missing"),
+        ("scorer,model,task,score\n", "there are no scores"),
+        ("scorer,model,task,score\ns,m,t,1\ns,m,t,2\n", "row 3: the same score as in"),
+        ("scorer,model,task,score\ns,m,t,inf\n", "row 2, column 'score': inf is not finite"),
+    ],
+)
+def test_bad_scores_are_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    with pytest.raises(LeaderboardError, match=r"s\.csv") as caught:
+        leaderboard.read_scores(tmp_path / "s.csv")
+    assert message in str(caught.value)
+
+
+def test_an_empty_score_is_an_abstention(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("scorer,model,task,score\ns,m,t,\n")
+    assert leaderboard.read_scores(tmp_path / "s.csv") == [Score("s", "m", "t", None)]
