@@ -133,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with tasks: zero-shot accuracies and gains, and whether the suite can tell scores apart",
     )
+    p.add_argument("--bibtex", action="store_true", help="with scorers: print their references")
     p = command("cache", "look after the cache", example="cache verify")
     p.add_argument(
         "what",
@@ -140,6 +141,15 @@ def _parser() -> argparse.ArgumentParser:
         help="ls: what is in it; verify: check every checksum; prune: remove damaged files and leftovers",
     )
     p.add_argument("--all", action="store_true", help="with prune: remove everything")
+    p = command("new-scorer", "write a working scorer with its test, to start from", example="new-scorer my_score")
+    p.add_argument("name", metavar="NAME", help="the scorer's name")
+    p.add_argument("--package", type=Path, metavar="DIR", help="as a small package of its own in DIR, not in this tree")
+    p = command(
+        "check-scorer",
+        "check that a scorer keeps the contract, and say how to mend what it does not",
+        example="check-scorer my_package:my_score",
+    )
+    p.add_argument("name", metavar="MODULE:FUNCTION", help="where the scorer is, or the name of one that is listed")
     p = command(
         "pretrain",
         "pretrain the pocket models anew; skips those that are there",
@@ -352,18 +362,22 @@ def _list(args: argparse.Namespace) -> None:
     elif args.what == "scorers":
         import scorers
 
+        if args.bibtex:
+            print(scorers.bibtex(), end="")
+            return
         found = scorers.registry()
         lines = [
             [
                 name,
                 ", ".join(sorted(f.spec.needs)),
                 ", ".join(f"{'+' if sign > 0 else '−'}{t}" for t, sign in f.spec.predicts.items()),
+                f.spec.cost,
                 f.spec.cite,
                 f.spec.summary,
             ]
             for name, f in found.scorers.items()
         ]
-        print(tabulate(lines, ["scorer", "needs", "predicts", "citation", "what it is"]))
+        print(tabulate(lines, ["scorer", "needs", "predicts", "cost", "citation", "what it is"]))
         _say_failures()
     elif args.what == "tasks":
         _list_tasks(args)
@@ -454,6 +468,46 @@ def _about(key: dict[str, Any]) -> str:
     return task.get("name", "") or f"{len(key.get('texts', []))} texts"
 
 
+def _new_scorer(args: argparse.Namespace) -> None:
+    from benchmark.new_scorer import new_scorer
+
+    for path in new_scorer(args.name, args.package):
+        print(path)
+    where = f"cd {args.package} && pytest" if args.package else f"pytest tests/scorers/test_{args.name}.py"
+    _say(args, f"next: change the formula and its test, then `{where}`")
+
+
+def _check_scorer(args: argparse.Namespace) -> None:
+    import scorers
+
+    outcomes = []
+    for outcome in scorers.check_scorer(_scorer(args.name)):
+        outcomes.append(outcome)
+        if outcome.found:
+            print(f"FAILED  {outcome.name}: {outcome.means}, but {outcome.found}; {outcome.mend}")
+        else:
+            print(f"ok      {outcome.name}: {outcome.means}")
+    failed = [outcome.name for outcome in outcomes if outcome.found]
+    if failed:
+        raise BenchmarkError(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}")
+
+
+def _scorer(name: str) -> Any:
+    """A scorer by its name, or by module:function; modules of the working folder count."""
+    import importlib
+
+    from benchmark import score
+
+    module, colon, function = name.partition(":")
+    if not colon:
+        return score.chosen([name])[name]
+    sys.path.insert(0, os.getcwd())
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, SyntaxError) as problem:
+        raise UsageError(f"'{name}' cannot be loaded: {type(problem).__name__}: {problem}") from None
+
+
 def _pretrain(args: argparse.Namespace) -> None:
     from joblib import Parallel, delayed
 
@@ -478,5 +532,7 @@ COMMANDS = {
     "rank": _rank,
     "list": _list,
     "cache": _cache_command,
+    "new-scorer": _new_scorer,
+    "check-scorer": _check_scorer,
     "pretrain": _pretrain,
 }

@@ -19,9 +19,12 @@ from benchmark.cache import Cache, digest
 from benchmark.cards import Card
 from benchmark.embed import Embedder
 from benchmark.errors import unknown
+from benchmark.fingerprint import model_identity
 from benchmark.progress import progress
 from benchmark.suite import Model, Suite
 
+# What a scorer may need of the other models or tasks of a suite; its score then depends on them too.
+POOL_NEEDS = ("label_views", "general")
 COLUMNS = ("scorer", "model", "task", "technique", "target", "score", "abstained", "seconds")
 
 
@@ -89,8 +92,26 @@ def _class_texts(card: Card, texts: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
 
 
-def embeddings(suite: Suite, model: Model, card: Card, cache: Cache) -> "scorers.Embeddings":
-    """What a scorer may read: the train split's embeddings, class texts, and the posterior over the suite's source vocabulary."""
+def _general(suite: Suite, model: Model, cache: Cache) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of a model's embeddings over the train splits of all tasks of the suite, kept in the cache."""
+    key = {"kind": "general", "images": [embed.image_key(model, card, "train") for card in suite.tasks]}
+
+    def compute() -> dict[str, NDArray[np.float64]]:
+        embedder = Embedder(model, cache)
+        rows = np.concatenate([embedder.images(card, "train")["image"] for card in suite.tasks]).astype(np.float64)
+        return {"mean": rows.mean(0), "deviation": rows.std(0)}
+
+    found = cache.get(key, compute)
+    return found["mean"], found["deviation"]
+
+
+def embeddings(
+    suite: Suite, model: Model, card: Card, cache: Cache, needs: Iterable[str] = POOL_NEEDS
+) -> "scorers.Embeddings":
+    """What a scorer may read: the train split's embeddings, class texts, and the posterior over the suite's source vocabulary.
+
+    needs: which of what the other models and tasks of the suite give (`POOL_NEEDS`) is wanted.
+    """
     embedder = Embedder(model, cache)
     images, texts = embedder.images(card, "train"), embedder.texts(card.prompts())
     scale, bias = float(texts["logit_scale"]), float(texts["logit_bias"])
@@ -98,6 +119,10 @@ def embeddings(suite: Suite, model: Model, card: Card, cache: Cache) -> "scorers
     if suite.source_vocabulary:
         words = embedder.texts(list(suite.source_vocabulary))["text"]
         source = _softmax(scale * images["image"].astype(np.float64) @ words.T)
+    views = None
+    if "label_views" in needs:
+        others = [other for other in suite.models if other.name != model.name]
+        views = [_class_texts(card, Embedder(other, cache).texts(card.prompts())["text"]) for other in others]
     return scorers.Embeddings(
         images["image"],
         images["labels"],
@@ -107,6 +132,8 @@ def embeddings(suite: Suite, model: Model, card: Card, cache: Cache) -> "scorers
         logit_bias=bias,
         class_names=list(card.classes),
         n_parameters=int(texts["n_parameters"]),
+        label_views=views,
+        general=_general(suite, model, cache) if "general" in needs else None,
         seed=int(digest({"kind": "seed", "model": model.name, "task": card.name})[:8], 16),
     )
 
@@ -120,10 +147,19 @@ def _key(suite: Suite, model: Model, card: Card) -> dict[str, Any]:
     }
 
 
-def _wanted(names: Iterable[str]) -> dict[str, str]:
+def _wanted(suite: Suite, model: Model, names: Iterable[str]) -> dict[str, str]:
     """Under which name each scorer's result is kept: with everything but the embeddings that decides it."""
     functions = scorers.registry().scorers
-    return {name: f"{name}@{_version(functions[name])}" for name in names}
+    pool = {
+        "label_views": lambda: [model_identity(other) for other in suite.models if other.name != model.name],
+        "general": lambda: [embed.image_key(model, card, "train") for card in suite.tasks],
+    }
+    kept = {}
+    for name in names:
+        context = {need: pool[need]() for need in POOL_NEEDS if need in functions[name].spec.needs}
+        suffix = f"/{digest({'kind': 'pool', **context})[:16]}" if context else ""
+        kept[name] = f"{name}@{_version(functions[name])}{suffix}"
+    return kept
 
 
 def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], root: Path) -> dict[str, Any]:
@@ -131,11 +167,12 @@ def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], roo
 
     Computes and keeps those that the cache lacks; another process that wants the same waits for them.
     """
-    cache, key, wanted = Cache(root), _key(suite, model, card), _wanted(names)
+    cache, key, wanted = Cache(root), _key(suite, model, card), _wanted(suite, model, names)
     with cache.lock(key):
         kept = _table(cache.read(key))
         if lacking := [name for name in names if wanted[name] not in kept]:
-            result = scorers.score_embeddings(embeddings(suite, model, card, cache), lacking)
+            needs = set().union(*(scorers.registry().scorers[name].spec.needs for name in lacking))
+            result = scorers.score_embeddings(embeddings(suite, model, card, cache, needs), lacking)
             kept |= {
                 wanted[name]: {
                     "score": result["scores"][name],
@@ -158,10 +195,10 @@ def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: i
     of each task. Scorers that read the ledger are left to ranking."""
     functions = chosen(names)
     direct = [name for name, function in functions.items() if "ledger" not in function.spec.needs]
-    wanted = _wanted(direct)
     results: dict[tuple[str, str], dict[str, Any]] = {}
     todo: list[tuple[Model, Card, list[str]]] = []
     for model in suite.models:
+        wanted = _wanted(suite, model, direct)
         for card in suite.tasks:
             kept = _table(cache.read(_key(suite, model, card)))
             results[model.name, card.name] = {name: kept[wanted[name]] for name in direct if wanted[name] in kept}

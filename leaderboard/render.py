@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from leaderboard.board import Board, Line
+from leaderboard.correlation import MEASURES
 
 FORMATS = ("text", "md", "csv", "json")
 NOTHING = "–"
@@ -35,16 +37,21 @@ an asterisk where its interval excludes zero. **Covers** is the share of (model,
 score, without the statistics that scores share."""
 
 
-def render(board: Board, form: str) -> str:
-    """The board in one of FORMATS; raises ValueError for another."""
+def render(board: Board, form: str, measures: Sequence[str] | None = None) -> str:
+    """The board in one of FORMATS; raises ValueError for another.
+
+    measures: those that the tables of "text" (by default all but Spearman) and "md" (by default all) show.
+    """
     if form == "json":
         return json.dumps(_rounded(as_dict(board)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if form == "csv":
         return _csv(board)
     if form == "md":
-        return f"{EXPLANATION}\n\n" + "\n\n".join(_technique(board, k, "pipe") for k in board.techniques) + "\n"
+        tables = [_technique(board, k, "pipe", measures or MEASURES) for k in board.techniques]
+        return "\n\n".join([EXPLANATION, *tables]) + "\n"
     if form == "text":
-        return "\n\n".join(_technique(board, k, "simple") for k in board.techniques) + "\n"
+        shown = measures or ("pearson", "weighted_kendall")
+        return "\n\n".join(_technique(board, k, "simple", shown) for k in board.techniques) + "\n"
     raise ValueError(f"format '{form}' is not known; known: {', '.join(FORMATS)}")
 
 
@@ -127,7 +134,7 @@ def _lead(line: Line) -> str:
     return f"{_short(difference)} [{_short(low)}, {_short(high)}]" + ("*" if low > 0 or high < 0 else "")
 
 
-def _technique(board: Board, technique: str, form: str) -> str:
+def _technique(board: Board, technique: str, form: str, measures: Sequence[str]) -> str:
     """What one technique did, and a table per target."""
     out = board.outcomes[technique]
     size = (
@@ -139,17 +146,17 @@ def _technique(board: Board, technique: str, form: str) -> str:
     if "mean forgetting" in out:
         facts += f"; mean forgetting {_short(out['mean forgetting'])}, at most {_short(out['largest forgetting'])}"
     targets = [t for t in board.ranking[technique] if board.ranking[technique][t]]
-    tables = [_table(board, technique, target, form) for target in targets]
+    tables = [_table(board, technique, target, form, measures) for target in targets]
     return "\n\n".join([f"{name}: {size}", f"{facts}.", *tables])
 
 
-def _table(board: Board, technique: str, target: str, form: str) -> str:
-    """One target: a row per scorer, best first by Pearson over tasks. Markdown has every measure, text leaves Spearman out."""
+def _table(board: Board, technique: str, target: str, form: str, measures: Sequence[str]) -> str:
+    """One target: a row per scorer, best first by Pearson over tasks."""
     from tabulate import tabulate
 
     markdown = form == "pipe"
     index = {(x.scorer, x.axis, x.measure): x for x in board.lines if (x.technique, x.target) == (technique, target)}
-    columns = [(axis, measure) for measure in SIGNS for axis in AXES if markdown or measure != "spearman"]
+    columns = [(axis, measure) for measure in measures for axis in AXES]
     extras = ["lead over headroom", "covers", "ms"] if target == "gain" else []
     lines = []
     for rank, name in enumerate(board.ranking[technique][target], 1):

@@ -4,12 +4,15 @@ from scorers import Embeddings, logme
 logme(Embeddings(image, labels))
 """
 
-from scorers._contract import Abstain, Registry, ScorerSpec, discover, registry, scorer
+from scorers._check import check_scorer
+from scorers._contract import COSTS, NEEDS, Abstain, Registry, ScorerSpec, bibtex, discover, registry, scorer
 from scorers._embeddings import Embeddings, EmbeddingsError, Statistics, statistics
 from scorers._files import load_embeddings
 from scorers._run import Result, score_embeddings
 
 __all__ = [
+    "COSTS",
+    "NEEDS",
     "Abstain",
     "Embeddings",
     "EmbeddingsError",
@@ -17,6 +20,8 @@ __all__ = [
     "Result",
     "ScorerSpec",
     "Statistics",
+    "bibtex",
+    "check_scorer",
     "discover",
     "load_embeddings",
     "registry",

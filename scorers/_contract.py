@@ -21,11 +21,19 @@ NEEDS = {
     "text": "class text embeddings",
     "source_probs": "a posterior over a source vocabulary",
     "logit_scale": "the model's logit scale",
+    "label_views": "class texts under the text towers of other models",
+    "general": "the model's features in general (mean and deviation)",
     "n_parameters": "the model's number of parameters",
     "ledger": "the model's measured ranks on other tasks",
     "seed": "a seed",
 }
 TARGETS = ("gain", "accuracy", "forgetting")
+COSTS = {
+    "sums": "a function of statistics that scorers share, or of less",
+    "rows": "another pass over the rows, or over those of each class",
+    "pairs": "quadratic in the rows; on a sample above a declared number",
+    "fit": "an iterative fit; on a sample above a declared number",
+}
 GROUP = "benchmark.scorers"
 
 Components = dict[str, float]
@@ -42,7 +50,7 @@ class ScorerSpec:
 
     predicts: target to +1 (a higher score should mean more of it) or -1; targets it claims nothing about are left out.
     pool: for a score that is only meaningful within a pool of models: how the named components of all models of one task
-    become one number each.  components: named terms shown beside the score.
+    become one number each.  components: named terms shown beside the score.  cost: a class of `COSTS`.
     """
 
     name: str
@@ -54,6 +62,7 @@ class ScorerSpec:
     function: Callable[..., Any]
     pool: Pool | None = None
     components: Callable[[Embeddings], Components] | None = None
+    cost: str = "rows"
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,6 +75,7 @@ def scorer(
     version: int = 1,
     pool: Pool | None = None,
     components: Callable[[Embeddings], Components] | None = None,
+    cost: str = "rows",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as a scorer. The function is returned callable as before, with its declaration as `.spec`.
 
@@ -76,6 +86,8 @@ def scorer(
         raise ValueError(f"scorer needs {sorted(unknown)}: not known; known: {', '.join(NEEDS)}")
     if wrong := {t: s for t, s in (predicts or {}).items() if t not in TARGETS or s not in (1, -1)}:
         raise ValueError(f"scorer predicts {wrong}: give a target of {', '.join(TARGETS)} and +1 or -1")
+    if cost not in COSTS:
+        raise ValueError(f"scorer cost is '{cost}'; give one of {', '.join(COSTS)}")
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         spec = ScorerSpec(
@@ -88,6 +100,7 @@ def scorer(
             function,
             pool,
             components,
+            cost,
             {p.name: p.default for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY},
         )
 
@@ -158,6 +171,11 @@ def _add(found: Registry, function: Any, where: str) -> None:
         found.failures[f"{name} ({where})"] = "is named like another scorer; rename it"
     else:
         found.scorers[name] = function
+
+
+def bibtex() -> str:
+    """The references of the scorers of this package, as BibTeX."""
+    return (Path(__file__).parent / "_references.bib").read_text(encoding="utf-8")
 
 
 @functools.cache

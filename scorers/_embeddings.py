@@ -83,6 +83,16 @@ def statistics(blocks: Iterable[tuple[Floats, Ints]], classes: int) -> Statistic
     return total
 
 
+@dataclass(frozen=True)
+class ZeroShot:
+    """The zero-shot classifier on the rows. accuracy: share of rows whose label's text is the nearest.  margin: mean similarity to
+    the own text less that to the nearest other one.  entropy: mean entropy of the posterior, in nats; None without a logit scale."""
+
+    accuracy: float
+    margin: float
+    entropy: float | None
+
+
 T = TypeVar("T")
 
 
@@ -104,7 +114,8 @@ class Embeddings:
 
     image: (N, D) image embeddings, any float type, memory-mapped if one likes.  labels: (N,) classes in 0..C-1.
     text: (C, D) class text embeddings, row c for class c.  source_probs: (N, Z), each row a distribution over source classes.
-    logit_scale, logit_bias: of the model's similarities.  ledger: the model's measured ranks on other tasks, 0..1, 1 the best.
+    logit_scale, logit_bias: of the model's similarities.  label_views: class texts under other models' text towers, each (C, E_k).
+    general: mean and deviation (D,) each of the model's features in general, over many tasks.  ledger: the model's measured ranks on other tasks, 0..1, 1 the best.
     seed: for stochastic scorers.  block_rows: rows read at a time; changes memory, not results.
     Nothing is normalised: unit rows are the caller's business.
 
@@ -122,6 +133,8 @@ class Embeddings:
         logit_bias: float = 0.0,
         class_names: Sequence[str] | None = None,
         n_parameters: float | None = None,
+        label_views: Sequence[ArrayLike] | None = None,
+        general: tuple[ArrayLike, ArrayLike] | None = None,
         ledger: ArrayLike | None = None,
         seed: int = 0,
         block_rows: int | None = None,
@@ -131,11 +144,20 @@ class Embeddings:
         self.text = None if text is None else _read_only(text, "text", 2)
         self.source_probs = None if source_probs is None else _read_only(source_probs, "source_probs", 2)
         self.ledger = None if ledger is None else _read_only(ledger, "ledger", 1)
+        self.label_views = (
+            None if label_views is None else [_read_only(v, f"label_views[{k}]", 2) for k, v in enumerate(label_views)]
+        )
+        self.general = (
+            None
+            if general is None
+            else (_read_only(general[0], "general_mean", 1), _read_only(general[1], "general_deviation", 1))
+        )
         self.class_names = None if class_names is None else [str(name) for name in class_names]
         self.logit_scale = None if logit_scale is None else float(logit_scale)
         self.logit_bias, self.n_parameters, self.seed = float(logit_bias), n_parameters, int(seed)
         self.block_rows = block_rows or max(256, BLOCK_BYTES // (8 * max(1, self.image.shape[1])))
         self.statistics_seconds = 0.0
+        self.memo: dict[str, Any] = {}  # what a scorer works out once for its score and its components
         self._check()
 
     def _check(self) -> None:
@@ -150,6 +172,13 @@ class Embeddings:
             raise EmbeddingsError(f"text: has {self.text.shape[1]} dimensions where image has {d}")
         if self.text is not None and self.class_names is not None and len(self.class_names) != len(self.text):
             raise EmbeddingsError(f"class_names: {len(self.class_names)} names for the {len(self.text)} rows of text")
+        for k, view in enumerate(self.label_views or ()):
+            _finite(view, f"label_views[{k}]", self.block_rows)
+            if len(view) <= self.labels.max() or (self.text is not None and len(view) != len(self.text)):
+                raise EmbeddingsError(f"label_views[{k}]: has {len(view)} rows, which are not the classes")
+        for name, part in zip(("general_mean", "general_deviation"), self.general or (), strict=False):
+            if part.shape != (d,) or not np.isfinite(part).all():
+                raise EmbeddingsError(f"{name}: should be {d} finite numbers, found shape {part.shape}")
         known = (
             len(self.text) if self.text is not None else len(self.class_names) if self.class_names is not None else None
         )
@@ -202,6 +231,14 @@ class Embeddings:
         for rows in np.split(order, np.cumsum(np.bincount(self.y))[:-1]):
             yield self.image[rows].astype(np.float64)
 
+    def class_probs(self) -> Iterator[tuple[int, Floats]]:
+        """The source posterior in float64, some rows of one class at a time, each with the class's position."""
+        assert self.source_probs is not None
+        for c in range(len(self.classes)):
+            rows = np.flatnonzero(self.y == c)
+            for start in range(0, len(rows), self.block_rows):
+                yield c, self.source_probs[rows[start : start + self.block_rows]].astype(np.float64)
+
     # Shared statistics
 
     @timed
@@ -212,26 +249,37 @@ class Embeddings:
     @timed
     def gram_eigen(self) -> tuple[Floats, Floats]:
         """Eigenvalues (D,), never negative, and eigenvectors (D, D) of X'X."""
-        return _eigen(self.statistics.gram)
+        return eigen(self.statistics.gram)
 
     @timed
     def scatter_eigen(self) -> tuple[Floats, Floats]:
         """The same of the centred X'X."""
-        return _eigen(self.statistics.scatter)
+        return eigen(self.statistics.scatter)
 
     @timed
-    def zero_shot_accuracy(self) -> float:
-        """Share of rows whose label's text is the nearest by inner product."""
+    def zero_shot(self) -> ZeroShot:
+        """One pass over the similarities of rows and class texts."""
         assert self.text is not None
         text = self.text.astype(np.float64)
-        right = 0
+        right, margin, entropy = 0, 0.0, 0.0
         for start in range(0, self.n, self.block_rows):
             rows = slice(start, start + self.block_rows)
-            right += int(((self.image[rows].astype(np.float64) @ text.T).argmax(1) == self.labels[rows]).sum())
-        return right / self.n
+            similar, y = self.image[rows].astype(np.float64) @ text.T, self.labels[rows]
+            right += int((similar.argmax(1) == y).sum())
+            if self.logit_scale is not None:
+                logits = self.logit_scale * similar
+                logits -= logits.max(1, keepdims=True)
+                weights = np.exp(logits)
+                total = weights.sum(1)
+                entropy += float((np.log(total) - np.einsum("ij,ij->i", weights, logits) / total).sum())
+            own = similar[np.arange(len(y)), y]
+            similar[np.arange(len(y)), y] = -np.inf
+            margin += float((own - similar.max(1)).sum())
+        return ZeroShot(right / self.n, margin / self.n, None if self.logit_scale is None else entropy / self.n)
 
 
-def _eigen(matrix: Floats) -> tuple[Floats, Floats]:
+def eigen(matrix: Floats) -> tuple[Floats, Floats]:
+    """Eigenvalues, never negative, ascending, and eigenvectors of a symmetric matrix."""
     from scipy.linalg import eigh
 
     values, vectors = eigh(matrix, check_finite=False)

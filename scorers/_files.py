@@ -10,7 +10,9 @@ import numpy as np
 
 from scorers._embeddings import Embeddings, EmbeddingsError
 
-FIELDS = ("image", "labels", "text", "source_probs", "class_names", "logit_scale", "logit_bias", "n_parameters")
+SCALARS = ("logit_scale", "logit_bias", "n_parameters")
+GENERAL = ("general_mean", "general_deviation")
+FIELDS = ("image", "labels", "text", "source_probs", "class_names", "label_views", *GENERAL, *SCALARS)
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -48,11 +50,15 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
         for field in ("image", "labels"):
             if field not in arrays:
                 raise EmbeddingsError(f"field '{field}' is missing; found {', '.join(sorted(arrays)) or 'none'}")
-        for field in ("logit_scale", "logit_bias", "n_parameters"):
+        for field in SCALARS:
             if field in arrays:
                 if np.size(arrays[field]) != 1:
                     raise EmbeddingsError(f"{field}: should be one number, found shape {np.shape(arrays[field])}")
                 arrays[field] = float(np.asarray(arrays[field]).reshape(()))
+        if parts := [arrays.pop(field) for field in GENERAL if field in arrays]:
+            if len(parts) < 2:
+                raise EmbeddingsError(f"fields {' and '.join(GENERAL)} go together; one of them is missing")
+            arrays["general"] = tuple(parts)
         return Embeddings(arrays.pop("image"), arrays.pop("labels"), **arrays | more)
     except EmbeddingsError as problem:
         raise EmbeddingsError(f"{path}: {problem}") from None

@@ -52,6 +52,7 @@ def _spherical(e: Embeddings, log_term: str = "correct") -> float:
     predicts={"accuracy": +1},
     cite="pandy2022gbc",
     components=lambda e: {"log_overlap": _diagonal(e)},
+    cost="sums",
 )
 def gbc_diagonal(e: Embeddings) -> float:
     """Negative summed overlap of class Gaussians with diagonal covariance.
@@ -70,6 +71,7 @@ def gbc_diagonal(e: Embeddings) -> float:
     predicts={"accuracy": +1},
     cite="pandy2022gbc",
     components=lambda e: {"log_overlap": _spherical(e)},
+    cost="sums",
 )
 def gbc_spherical(e: Embeddings, *, log_term: str = "correct") -> float:
     """Negative summed overlap of class Gaussians with one variance each.

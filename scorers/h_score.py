@@ -19,7 +19,7 @@ def _check(e: Embeddings) -> None:
         raise Abstain("needs at least 2 classes, found 1")
 
 
-@scorer(needs=NEEDS, predicts={"accuracy": +1}, cite="bao2019hscore")
+@scorer(needs=NEEDS, predicts={"accuracy": +1}, cite="bao2019hscore", cost="sums")
 def h_score(e: Embeddings) -> float:
     """Trace of the between-class covariance in units of the total covariance.
 
@@ -58,7 +58,7 @@ def shrinkage(e: Embeddings) -> tuple[float, float]:
     return (noise / spread if noise > 0 and spread > 0 else 0.0), mu
 
 
-@scorer(needs=NEEDS, predicts={"accuracy": +1}, cite="ibrahim2021newer")
+@scorer(needs=NEEDS, predicts={"accuracy": +1}, cite="ibrahim2021newer", cost="sums")
 def h_score_shrunk(e: Embeddings) -> float:
     """The H-score with Ledoit and Wolf's covariance, defined and useful also where N ≤ D.
 

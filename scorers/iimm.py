@@ -31,7 +31,7 @@ def _terms(e: Embeddings) -> dict[str, float]:
     return {"inter_modal": _inter(e), "intra_image": _intra(e)}
 
 
-@scorer(needs=NEEDS, predicts=PREDICTS, cite=CITE, components=_terms)
+@scorer(needs=NEEDS, predicts=PREDICTS, cite=CITE, components=_terms, cost="sums")
 def iimm(e: Embeddings) -> float:
     """Half the mean wrong-text similarity plus half the mean image-image similarity.
 
@@ -44,7 +44,7 @@ def iimm(e: Embeddings) -> float:
     return (_inter(e) + _intra(e)) / 2
 
 
-@scorer(needs=NEEDS, predicts=PREDICTS, cite=CITE)
+@scorer(needs=NEEDS, predicts=PREDICTS, cite=CITE, cost="sums")
 def iimm_inter(e: Embeddings) -> float:
     """Mean similarity of an image to the texts of the classes that are not its own.
 
@@ -53,7 +53,7 @@ def iimm_inter(e: Embeddings) -> float:
     return _inter(e)
 
 
-@scorer(needs={"image", "labels"}, predicts=PREDICTS, cite=CITE)
+@scorer(needs={"image", "labels"}, predicts=PREDICTS, cite=CITE, cost="sums")
 def iimm_intra(e: Embeddings) -> float:
     """Mean similarity of two images, whatever their classes.
 

@@ -4,28 +4,17 @@ import numpy as np
 
 from scorers._contract import Abstain, scorer
 from scorers._embeddings import Embeddings
+from scorers._sampling import sampled, sampled_rows
 
 MAX_ROWS = 10_000
-
-
-def sampled_rows(e: Embeddings, limit: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """All rows, or a seeded sample of `limit` in which every class has its share, at least two where it has two."""
-    if e.n <= limit:
-        return np.arange(e.n)
-    rng = np.random.default_rng(e.seed)
-    order = rng.permutation(e.n)
-    order = order[np.argsort(e.y[order], kind="stable")]
-    sizes = np.bincount(e.y)
-    share = np.minimum(sizes, np.maximum(2, np.floor(sizes * (limit / e.n)))).astype(int)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    return np.sort(np.concatenate([order[s : s + k] for s, k in zip(starts, share, strict=True)]))
 
 
 @scorer(
     needs={"image", "labels"},
     predicts={"accuracy": +1},
     cite="renggli2022which",
-    components=lambda e: {"rows": float(len(sampled_rows(e, MAX_ROWS)))},
+    components=sampled(MAX_ROWS),
+    cost="pairs",
 )
 def knn(e: Embeddings) -> float:
     """Share of samples whose nearest other sample is of their class.

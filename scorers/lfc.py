@@ -6,7 +6,7 @@ from scorers._contract import Abstain, scorer
 from scorers._embeddings import Embeddings
 
 
-@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="deshpande2021lfc")
+@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="deshpande2021lfc", cost="sums")
 def lfc(e: Embeddings) -> float:
     """Cosine between the centred similarity matrix of the samples and the matrix of "same class".
 

@@ -10,8 +10,8 @@ from scorers._embeddings import Embeddings
 STEPS, TOLERANCE, TINY = 11, 1e-3, 1e-5
 
 
-@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="you2021logme")
-def logme(e: Embeddings) -> float:
+@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="you2021logme", cost="sums")
+def logme(e: Embeddings, *, lost_terms: bool = False) -> float:
     """Mean over classes of the maximised log evidence per sample of a Bayesian linear model for "is of this class".
 
     With σ the D eigenvalues of X'X, start at α = β = 1 and repeat at most 11 times: γ = Σ σ/(σ + α/β),
@@ -19,7 +19,7 @@ def logme(e: Embeddings) -> float:
     evidence = D/2·ln α + N/2·ln β − ½Σ ln(α + βσ) − β/2·‖res‖² − α/2·‖m‖² − N/2·ln 2π.
 
     All D terms of the determinant are summed, also where N < D; code in wide use drops those of zero eigenvalues and then
-    reports values around 30. No centring, no bias. O(D³ + C·D²) after the shared pass.
+    reports values around 30 (lost_terms=True does so). No centring, no bias. O(D³ + C·D²) after the shared pass.
 
     Source: You et al., ICML 2021.
     """
@@ -48,6 +48,7 @@ def logme(e: Embeddings) -> float:
             alpha, beta = gamma / (m2 + TINY), (n - gamma) / (res2 + TINY)
             if abs(alpha / beta - before) / before <= TOLERANCE:
                 break
-        evidence = d / 2 * math.log(alpha) + n / 2 * math.log(beta) - 0.5 * float(np.log(alpha + beta * sigma).sum())
+        log_determinant = float(np.log(alpha + beta * sigma[seen] if lost_terms else alpha + beta * sigma).sum())
+        evidence = d / 2 * math.log(alpha) + n / 2 * math.log(beta) - 0.5 * log_determinant
         total += (evidence - beta / 2 * res2 - alpha / 2 * m2 - n / 2 * math.log(2 * math.pi)) / n
     return total / len(s.counts)

@@ -6,7 +6,7 @@ from scorers._contract import scorer
 from scorers._embeddings import Embeddings
 
 
-@scorer(needs={"image", "text", "labels"}, cite="liang2022gap")
+@scorer(needs={"image", "text", "labels"}, cite="liang2022gap", cost="sums")
 def modality_gap(e: Embeddings) -> float:
     """Distance between the mean image and the mean class text embedding.
 

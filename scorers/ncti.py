@@ -6,21 +6,14 @@ import numpy as np
 
 from scorers._contract import Abstain, Components, scorer
 from scorers._embeddings import Embeddings, Floats
+from scorers._pool import unit_range
 
 DIMENSIONS, TOP = 64, 32
 
 
-def _unit_range(values: list[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    array = np.array(values)
-    width = array.max() - array.min()
-    return (array - array.min()) / width if width > 0 else np.zeros(len(array))
-
-
 def combine(pool: Sequence[Components]) -> list[float]:
     """minmax(ncc) + minmax(seli) − minmax(vc) over the models of one task; a term that is equal for all counts 0."""
-    if len(pool) < 2:
-        raise Abstain(f"is relative to a pool of models, and this pool has {len(pool)}")
-    ncc, seli, vc = (_unit_range([model[term] for model in pool]) for term in ("ncc", "seli", "vc"))
+    ncc, seli, vc = (unit_range([model[term] for model in pool]) for term in ("ncc", "seli", "vc"))
     return [float(value) for value in ncc + seli - vc]
 
 

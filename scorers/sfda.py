@@ -5,18 +5,33 @@ from collections.abc import Iterator
 import numpy as np
 
 from scorers._contract import Abstain, scorer
-from scorers._embeddings import Embeddings, Floats, Ints, Statistics, statistics
+from scorers._embeddings import Embeddings, Floats, Ints, Statistics, eigen, statistics
 
 
-def _discriminants(s: Statistics, shrink: float) -> tuple[Floats, Floats]:
-    """Weights (D, C) and offsets (C,) of the linear discriminants under the shrunk within-class covariance."""
+def discriminants(s: Statistics, shrink: float) -> tuple[Floats, Floats]:
+    """Weights (D, C) and offsets (C,) of the linear discriminants under the within-class covariance, shrunk towards a multiple of
+    the identity by `shrink` in 0..1. Unshrunk, directions without variance have no weight."""
     from scipy.linalg import cho_factor, cho_solve
 
     within = s.within / s.n
-    within = (1 - shrink) * within
-    within[np.diag_indices_from(within)] += shrink * np.trace(s.within) / s.n / len(within)
-    weights: Floats = cho_solve(cho_factor(within), s.means.T)
+    mean_variance = float(np.trace(within)) / len(within)
+    if shrink > 0:
+        within *= 1 - shrink
+        within[np.diag_indices_from(within)] += shrink * mean_variance
+        weights: Floats = cho_solve(cho_factor(within), s.means.T)
+    else:
+        values, vectors = eigen(within)
+        seen = values > values.max() * len(values) * np.finfo(np.float64).eps
+        weights = vectors[:, seen] @ ((vectors[:, seen].T @ s.means.T) / values[seen, None])
     return weights, np.log(s.counts / s.n) - 0.5 * (s.means.T * weights).sum(0)
+
+
+def spread_within(s: Statistics) -> Floats:
+    """(D, D) the within-class covariance; abstains where it is nothing but rounding."""
+    within = s.within / s.n
+    if not float(np.trace(within)) > 1e-12 * float(np.trace(s.gram)) / s.n:
+        raise Abstain("the samples of each class are all alike, hence no spread within classes")
+    return within
 
 
 def _power_steps(matrix: Floats) -> float:
@@ -29,7 +44,7 @@ def _power_steps(matrix: Floats) -> float:
     return float(x @ matrix @ y)
 
 
-def _softmax(logits: Floats) -> Floats:
+def softmax(logits: Floats) -> Floats:
     weights = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(weights / weights.sum(1, keepdims=True))
 
@@ -53,19 +68,17 @@ def sfda(e: Embeddings, *, eigenvalue: str = "published") -> float:
     s = e.statistics
     if eigenvalue not in ("published", "exact"):
         raise ValueError(f"eigenvalue is '{eigenvalue}'; give 'published' or 'exact'")
-    within = s.within / s.n
+    within = spread_within(s)
     spread = _power_steps(within) if eigenvalue == "published" else float(np.linalg.eigvalsh(within)[-1])
-    if not spread > np.finfo(np.float64).eps * float(np.trace(s.gram)) / s.n:
-        raise Abstain("the samples of each class are all alike, hence no spread within classes")
     shrink = max(float(np.exp(-5 * spread)), 1e-10)
-    weights, offsets = _discriminants(s, shrink)
+    weights, offsets = discriminants(s, shrink)
     others = (s.means.sum(0) - s.means) / (len(s.means) - 1)
 
     def challenged() -> Iterator[tuple[Floats, Ints]]:
         for x, y in e.blocks():
-            own = _softmax(_softmax(x @ weights + offsets))[np.arange(len(y)), y][:, None]
+            own = softmax(softmax(x @ weights + offsets))[np.arange(len(y)), y][:, None]
             yield own * x + (1 - own) * others[y], y
 
-    weights2, offsets2 = _discriminants(statistics(challenged(), len(e.classes)), shrink)
-    total = sum(float(_softmax(x @ weights2 + offsets2)[np.arange(len(y)), y].sum()) for x, y in challenged())
+    weights2, offsets2 = discriminants(statistics(challenged(), len(e.classes)), shrink)
+    total = sum(float(softmax(x @ weights2 + offsets2)[np.arange(len(y)), y].sum()) for x, y in challenged())
     return total / e.n

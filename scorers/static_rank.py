@@ -4,7 +4,7 @@ from scorers._contract import Abstain, scorer
 from scorers._embeddings import Embeddings
 
 
-@scorer(needs={"ledger"}, predicts={"gain": +1, "accuracy": +1, "forgetting": +1})
+@scorer(needs={"ledger"}, predicts={"gain": +1, "accuracy": +1, "forgetting": +1}, cost="sums")
 def static_rank(e: Embeddings) -> float:
     """The model's mean rank on the other tasks, 0 the worst of the pool and 1 the best.
 

@@ -6,7 +6,7 @@ from scorers._contract import scorer
 from scorers._embeddings import Embeddings
 
 
-@scorer(needs={"image", "text", "labels"}, predicts={"accuracy": +1}, cite="wang2020alignment")
+@scorer(needs={"image", "text", "labels"}, predicts={"accuracy": +1}, cite="wang2020alignment", cost="sums")
 def text_alignment(e: Embeddings) -> float:
     """Mean similarity of an image to the text of its class.
 

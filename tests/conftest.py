@@ -38,6 +38,8 @@ def random_embeddings() -> Callable[..., Embeddings]:
             "logit_scale": 20.0,
             "n_parameters": 1000.0,
             "ledger": np.array([0.2, 0.6]),
+            "label_views": [rng.normal(size=(classes, 6)) for _ in range(3)],
+            "general": (np.full(d, 0.05), np.full(d, 0.4)),
         }
         return Embeddings(image / np.linalg.norm(image, axis=1, keepdims=True), labels, **given | more)
 

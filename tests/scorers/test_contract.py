@@ -1,6 +1,7 @@
 """The decorator, the search for scorers, and running many of them."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,12 +47,18 @@ def test_the_scorers_there_are() -> None:
         assert getattr(scorers, name) is scorers.registry().scorers[name]
 
 
-@pytest.mark.parametrize("name", FIRST_ISSUE)
+@pytest.mark.parametrize("name", sorted(scorers.registry().scorers))
 def test_every_scorer_explains_itself(name: str) -> None:
     spec = scorers.registry().scorers[name].spec
     assert spec.summary.endswith(".")
     assert spec.cite or "baseline" in (spec.function.__doc__ or "").lower()
     assert all(parameter for parameter in spec.parameters)
+
+
+def test_every_citation_has_a_reference() -> None:
+    cited = {f.spec.cite for f in scorers.registry().scorers.values()} - {""}
+    entries = re.findall(r"^@\w+\{(\w+),$", scorers.bibtex(), re.M)
+    assert sorted(cited) == sorted(entries)
 
 
 def test_missing_needs_abstain_with_the_reason() -> None:

@@ -5,14 +5,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.linalg import norm, pinv, slogdet
+from numpy.linalg import lstsq, norm, pinv, slogdet
+from scipy.optimize import minimize
+from scipy.special import gammaln, logsumexp, psi
+from scipy.stats import pearsonr, spearmanr
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import silhouette_score
+from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
 
 import scorers
 from scorers import Embeddings
+from scorers.linear_probe import folds_of
 
 
 def parts(e: Embeddings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -186,6 +193,163 @@ def zero_shot_accuracy(e: Embeddings) -> float:
     return np.mean([np.argmax([x[i] @ row for row in t]) == y[i] for i in range(len(x))])
 
 
+def text_uniformity(e: Embeddings) -> float:
+    x, y, t = parts(e)
+    return np.mean([np.mean([x[i] @ t[c] for i in range(len(x)) if y[i] != c]) for c in range(len(t))])
+
+
+def zero_shot_margin(e: Embeddings) -> float:
+    x, y, t = parts(e)
+    logits = e.logit_scale * x @ t.T
+    return np.mean([logits[i, y[i]] - np.delete(logits[i], y[i]).max() for i in range(len(x))])
+
+
+def zero_shot_entropy(e: Embeddings) -> float:
+    x, _, t = parts(e)
+    p = softmax(e.logit_scale * x @ t.T)
+    return -(p * np.log(p)).sum(1).mean()
+
+
+def cka_text(e: Embeddings) -> float:
+    x, y, t = parts(e)
+    centre = np.eye(len(x)) - 1 / len(x)
+    k, l = centre @ x @ x.T @ centre, centre @ t[y] @ t[y].T @ centre  # noqa: E741
+    return (k * l).sum() / norm(k) / norm(l)
+
+
+def ncc(e: Embeddings) -> float:
+    x, y, _ = parts(e)
+    right = 0
+    for i in range(len(x)):
+        rest = np.arange(len(x)) != i
+        near = {c: norm(x[i] - x[rest & (y == c)].mean(0)) for c in set(y[rest])}
+        right += min(near, key=near.get) == y[i]
+    return right / len(x)
+
+
+def int_(e: Embeddings) -> float:
+    x, y, _ = parts(e)
+    x = x / norm(x, axis=1)[:, None]
+    classes = np.unique(y)
+    return np.mean(
+        [
+            np.mean([norm(a - b) for a in x[y == c] for b in x[y == d]])
+            for c in classes for d in classes if c < d
+        ]
+    )  # fmt: skip
+
+
+def concept_variance(e: Embeddings) -> float:
+    x, y, _ = parts(e)
+    x = (x - x.min(0)) / np.ptp(x, axis=0)
+    shares = []
+    for i in range(len(x)):
+        d = norm(x - x[i], axis=1)
+        w = 2 ** (-2 * d / np.maximum(math.sqrt(x.shape[1]) - d, 1e-10))
+        w[i] = 0
+        shares.append(w[y != y[i]].sum() / w.sum())
+    return -np.mean(shares)
+
+
+def linear_probe(e: Embeddings) -> float:
+    x, y, _ = parts(e)
+    fold = folds_of(e)
+    right = 0
+    for k in range(5):
+        fitted = RidgeClassifier(alpha=1.0).fit(x[fold != k], y[fold != k])
+        right += (fitted.predict(x[fold == k]) == y[fold == k]).sum()
+    return right / len(x)
+
+
+def pactran(e: Embeddings, gamma: bool) -> float:
+    """With Q in full."""
+    p, y = np.array(e.source_probs), e.y
+    onehot = np.eye(y.max() + 1)[y]
+    n, c = onehot.shape
+    a0 = onehot.sum(0) / n + 1e-10
+    q = p
+    for _ in range(10):
+        a = a0[:, None] + onehot.T @ q
+        logits = np.log(p + 1e-10) + psi(a)[y] - (0 if gamma else psi(a.sum(0)))
+        q = softmax(logits)
+    relative = (q * (np.log(q) - np.log(p + 1e-10))).sum()
+    if gamma:
+        w = p @ a.sum(0)
+        bound = (gammaln(a0)[:, None] - gammaln(a)).sum() + relative + (np.log(w) - 1).sum()
+        return -(bound / (n * c) + 1)
+    parts_of_z = gammaln(a0.sum()) - gammaln(a0).sum() - (gammaln(a.sum(0)) - gammaln(a).sum(0))
+    return (parts_of_z.sum() - relative) / (n * c)
+
+
+def pactran_gaussian(e: Embeddings) -> float:
+    """Through scikit-learn's logistic regression."""
+    x, y, _ = parts(e)
+    x = x - x.mean(0)
+    n, d = x.shape
+    c = y.max() + 1
+    # of two classes scikit-learn fits the difference of the weights, whose penalty is half as large
+    model = LogisticRegression(C=1.0 if c > 2 else 2.0, tol=1e-10, max_iter=10_000).fit(x, y)
+    w, b = (
+        (model.coef_, model.intercept_)
+        if c > 2
+        else (np.vstack([-model.coef_, model.coef_]) / 2, np.r_[-1, 1] * model.intercept_ / 2)
+    )
+    p = softmax(x @ w.T + b)
+    loss = -np.log(p[np.arange(n), y]).mean() + (w**2).sum() / (2 * n)
+    spread = p * (1 - p)
+    hessian = ((x**2).T @ spread).sum() + d * c / n + spread.sum()
+    return -(loss + 0.5 * (d * c / n) * (100 / d) * math.log(hessian * n / (d * c) + 1e-10))
+
+
+def parc(e: Embeddings) -> float:
+    x, y, _ = parts(e)
+    pca = PCA(min(32, len(x) - 1, x.shape[1]), svd_solver="full").fit_transform(x)
+    pca = pca * np.sign((pca**3).sum(0))
+    low = (pca - pca.mean(0)) / (pca.std(0) + 1e-8)
+    unlike, labels = [], []
+    for i in range(len(x)):
+        for j in range(i):
+            unlike.append(1 - pearsonr(low[i], low[j])[0])
+            labels.append(y[i] != y[j])
+    return 100 * spearmanr(unlike, labels)[0]
+
+
+def emms(e: Embeddings) -> float:
+    x, y, _ = parts(e)
+    views = [np.array(v)[y] for v in e.label_views]
+    x, *views = ((a - a.mean(0)) / a.std(0) for a in (x, *views))
+    w = lstsq(x, np.mean(views, 0), rcond=None)[0]
+    weights = lstsq(np.stack([v.ravel() for v in views], 1), (x @ w).ravel(), rcond=None)[0]
+    found = minimize(
+        lambda p: ((p - weights) ** 2).sum(), np.full(len(views), 1 / len(views)), bounds=[(0, 1)] * len(views),
+        constraints={"type": "eq", "fun": lambda p: p.sum() - 1}, tol=1e-14,
+    )  # fmt: skip
+    return -((x @ w - sum(p * v for p, v in zip(found.x, views, strict=True))) ** 2).sum() / views[0].size
+
+
+def ped(e: Embeddings) -> float:
+    x, y, _ = parts(e)
+    centre, scale = e.general
+    z = (x - centre) / np.maximum(scale, 1e-3)
+    first = None
+    for _ in range(6):
+        means = {c: z[y == c].mean(0) for c in set(y)}
+        radii = {c: math.sqrt(z[y == c].var(0).sum()) for c in set(y)}
+        shift = {}
+        for a in means:
+            shift[a] = np.zeros(z.shape[1])
+            for b in set(means) - {a}:
+                gap = norm(means[a] - means[b])
+                f = max(0.6 * (radii[a] + radii[b]) - gap, 0)
+                shift[a] += min(0.5 * 0.1**2 * f, f) * (means[a] - means[b]) / gap
+        z = z + np.stack([shift[c] for c in y])
+        total = sum(norm(s) for s in shift.values())
+        first = first or total
+        if total <= first / 2 and total != first:
+            break
+    return scorers.sfda(Embeddings(z * np.maximum(scale, 1e-3) + centre, y))
+
+
 SLOW: dict[str, tuple[Callable[[Embeddings], float], Callable[[Embeddings], float]]] = {
     "iimm": (scorers.iimm, lambda e: (iimm_inter(e) + iimm_intra(e)) / 2),
     "iimm_inter": (scorers.iimm_inter, iimm_inter),
@@ -202,6 +366,19 @@ SLOW: dict[str, tuple[Callable[[Embeddings], float], Callable[[Embeddings], floa
     "transrate": (scorers.transrate, transrate),
     "transrate, prior": (lambda e: scorers.transrate(e, weights="prior"), transrate_prior),
     "sfda, exact": (lambda e: scorers.sfda(e, eigenvalue="exact"), sfda_exact),
+    "text_uniformity": (scorers.text_uniformity, text_uniformity),
+    "zero_shot_margin": (scorers.zero_shot_margin, zero_shot_margin),
+    "zero_shot_entropy": (scorers.zero_shot_entropy, zero_shot_entropy),
+    "cka_text": (scorers.cka_text, cka_text),
+    "ncc": (scorers.ncc, ncc),
+    "silhouette": (scorers.silhouette, lambda e: silhouette_score(np.array(e.image), e.y, metric="cosine")),
+    "int": (scorers.registry().scorers["int"], int_),
+    "concept_variance": (scorers.concept_variance, concept_variance),
+    "linear_probe": (scorers.linear_probe, linear_probe),
+    "pactran_dirichlet": (scorers.pactran_dirichlet, lambda e: pactran(e, gamma=False)),
+    "pactran_gamma": (scorers.pactran_gamma, lambda e: pactran(e, gamma=True)),
+    "emms": (scorers.emms, emms),
+    "ped": (scorers.ped, ped),
     "lfc": (scorers.lfc, lfc),
     "knn": (scorers.knn, knn),
     "zero_shot_accuracy": (scorers.zero_shot_accuracy, zero_shot_accuracy),
@@ -217,6 +394,70 @@ def test_score_equals_its_slow_definition(
     ours, slow = SLOW[name]
     e = random_embeddings(n, d, classes, seed=n)
     assert ours(e) == pytest.approx(slow(e), rel=1e-7)
+
+
+@pytest.mark.parametrize(("name", "slow"), [("parc", parc), ("pactran_gaussian", pactran_gaussian)])
+@pytest.mark.parametrize(("n", "d", "classes"), [(60, 7, 3), (40, 90, 4), (50, 40, 2)])
+def test_scores_by_search_or_ranks_equal_theirs(
+    name: str,
+    slow: Callable[[Embeddings], float],
+    n: int,
+    d: int,
+    classes: int,
+    random_embeddings: Callable[..., Embeddings],
+) -> None:
+    e = random_embeddings(n, d, classes, seed=n)
+    assert scorers.registry().scorers[name](e) == pytest.approx(slow(e), rel=1e-4)
+
+
+def test_etran_equals_scikit_learns_parts(random_embeddings: Callable[..., Embeddings]) -> None:
+    e = random_embeddings(150, 30, 4)
+    x, y, t = parts(e)
+    lda = LinearDiscriminantAnalysis(solver="lsqr").fit(x, y)
+    energies = np.sort(logsumexp(e.logit_scale * x @ t.T, axis=1))
+    assert scorers.etran(e) == pytest.approx(
+        {"energy": energies.mean(), "lda": lda.predict_proba(x)[np.arange(len(y)), y].mean()}, rel=1e-6
+    )
+    assert scorers.etran(e, share=0.2)["energy"] == pytest.approx(energies[:30].mean())
+    combine = scorers.registry().scorers["etran"].spec.pool
+    assert combine([{"energy": 1.0, "lda": 0.9}, {"energy": 3.0, "lda": 0.5}]) == pytest.approx([0.85, 0.15])
+
+
+def test_nleep_is_leep_of_a_mixture_and_says_its_spread(random_embeddings: Callable[..., Embeddings]) -> None:
+    e = random_embeddings(300, 20, 3)
+    result = scorers.score_embeddings(e, ["nleep"])
+    share = np.bincount(e.y) / e.n
+    assert (share * np.log(share)).sum() < result["scores"]["nleep"] < 0
+    assert 0 < result["components"]["nleep"]["spread"] < 0.2
+    apart = Embeddings(np.array(e.image) + 3 * np.eye(3, 20)[e.y], e.y)
+    assert scorers.nleep(apart) == pytest.approx(0, abs=0.02)
+    low = PCA(0.8, svd_solver="full").fit_transform(np.array(apart.image))
+    mixture = GaussianMixture(15, covariance_type="diag", random_state=0).fit(low / low.std())
+    direct = scorers.leep(Embeddings(low, e.y, source_probs=mixture.predict_proba(low / low.std())))
+    assert scorers.nleep(apart) == pytest.approx(direct, abs=0.02)
+
+
+def test_published_faults_are_named_options(random_embeddings: Callable[..., Embeddings]) -> None:
+    """Each option changes the number, and the default is the definition."""
+    e = random_embeddings(120, 20, 5, seed=2)
+    for name, option in [
+        ("gbc_spherical", {"log_term": "published"}),
+        ("transrate", {"weights": "prior"}),
+        ("sfda", {"eigenvalue": "exact"}),
+        ("logme", {"lost_terms": True}),
+        ("parc", {"dimensions": None}),
+        ("parc", {"label_ties": "published"}),
+    ]:
+        few = random_embeddings(20, 40, 2) if name == "logme" else e
+        f = scorers.registry().scorers[name]
+        assert f(few, **option) != pytest.approx(f(few), rel=1e-9), name
+
+
+def test_logme_without_the_lost_terms_is_what_circulates(random_embeddings: Callable[..., Embeddings]) -> None:
+    """N < D: dropping the D − k logarithms of alpha lifts the score by several units; N ≥ D: nothing is lost."""
+    few, many = random_embeddings(20, 60, 2), random_embeddings(90, 20, 2)
+    assert scorers.logme(few, lost_terms=True) > scorers.logme(few) + 1
+    assert scorers.logme(many, lost_terms=True) == pytest.approx(scorers.logme(many))
 
 
 def test_ncti_equals_scikit_learns_parts(random_embeddings: Callable[..., Embeddings]) -> None:

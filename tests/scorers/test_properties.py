@@ -15,7 +15,10 @@ from scorers import Abstain, Embeddings, statistics
 Make = Callable[..., Embeddings]
 ALL = sorted(scorers.registry().scorers)
 OF_IMAGES = sorted(set(ALL) - {"random", "static_rank", "n_parameters"})
-ROTATION_FREE = sorted(set(OF_IMAGES) - {"gbc_diagonal", "gbc_spherical", "ncti"})
+ROTATION_FREE = sorted(
+    set(OF_IMAGES) - {"gbc_diagonal", "gbc_spherical", "ncti", "ped", "concept_variance", "pactran_gaussian"}
+)
+SIZES = {"embedding_dim", "n_classes", "n_samples"}
 OPTIONS = {"sfda": {"eigenvalue": "exact"}}  # what is published starts its power steps from one fixed direction
 
 
@@ -24,7 +27,7 @@ def value(name: str, e: Embeddings, **options: Any) -> Any:
 
 
 def arrays(e: Embeddings) -> dict[str, Any]:
-    names = ("text", "source_probs", "logit_scale", "n_parameters", "ledger", "seed")
+    names = ("text", "source_probs", "logit_scale", "n_parameters", "label_views", "general", "ledger", "seed")
     return {name: getattr(e, name) for name in names}
 
 
@@ -40,7 +43,9 @@ def test_order_of_samples_does_not_matter(name: str, random_embeddings: Make) ->
 def test_names_of_classes_do_not_matter(name: str, random_embeddings: Make) -> None:
     e = random_embeddings()
     new = np.array([2, 0, 3, 1])
-    renamed = Embeddings(e.image, new[e.labels], **arrays(e) | {"text": e.text[np.argsort(new)]})
+    back = np.argsort(new)
+    views = [view[back] for view in e.label_views]
+    renamed = Embeddings(e.image, new[e.labels], **arrays(e) | {"text": e.text[back], "label_views": views})
     assert value(name, renamed) == pytest.approx(value(name, e), rel=1e-9)
 
 
@@ -84,6 +89,8 @@ def test_random_follows_the_seed(random_embeddings: Make) -> None:
 @pytest.mark.parametrize("name", OF_IMAGES)
 @pytest.mark.parametrize("dtype", ["float32", "float16", ">f4"])
 def test_precision_of_the_input_hardly_matters(name: str, dtype: str, random_embeddings: Make) -> None:
+    if (name, dtype) == ("nleep", "float16"):
+        pytest.skip("a mixture's clusters change with the smallest change of the rows")
     e = random_embeddings(n=100, d=66)
     low = Embeddings(e.image.astype(dtype), e.labels, **arrays(e))
     assert value(name, low) == pytest.approx(value(name, e), rel=3e-2 if dtype == "float16" else 1e-4)
@@ -97,24 +104,33 @@ def test_memory_layout_does_not_matter(name: str, random_embeddings: Make) -> No
     assert value(name, Embeddings(wide[::2, ::3], e.labels, **arrays(e))) == pytest.approx(value(name, e), rel=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted(set(OF_IMAGES) - {"modality_gap", "nce", "leep", "random"}))
+LABEL_FREE = {"iimm_intra", "zero_shot_entropy", "modality_gap", *SIZES}
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_shuffled_labels_score_otherwise(name: str) -> None:
-    """On separable data, what claims to predict accuracy falls when the labels are shuffled; the label-free term stays."""
+    """On separable data, what claims to predict accuracy falls when the labels are shuffled; what reads no labels stays."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 40)
     text = np.eye(4, 70)
+    more = {
+        "text": text,
+        "logit_scale": 10.0,
+        "source_probs": 0.9 * np.eye(4)[labels] + 0.025,
+        "label_views": [np.eye(4), rng.normal(size=(4, 4))],
+        "general": (np.zeros(70), np.full(70, 0.2)),
+    }
     image = text[labels] + 0.05 * rng.normal(size=(160, 70))
-    sorted_out = value(name, Embeddings(image, labels, text=text))
-    shuffled = value(name, Embeddings(image, rng.permutation(labels), text=text))
-    sign = scorers.registry().scorers[name].spec.predicts.get("accuracy", 0)
-    if name == "ncti":
-        assert sorted_out["ncc"] > shuffled["ncc"]
-    elif name == "iimm_intra":
+    sorted_out, shuffled = (value(name, Embeddings(image, y, **more)) for y in (labels, rng.permutation(labels)))
+    term = {"ncti": "ncc", "etran": "lda"}.get(name)
+    if term:
+        assert sorted_out[term] > shuffled[term]
+    elif name in LABEL_FREE:
         assert sorted_out == pytest.approx(shuffled)
-    elif sign:
+    elif sign := scorers.registry().scorers[name].spec.predicts.get("accuracy"):
         assert sign * sorted_out > sign * shuffled
     else:
-        assert sorted_out < shuffled  # iimm and its first term: the wrong texts come nearer
+        assert sorted_out < shuffled  # iimm, its first term and text_uniformity: the wrong texts come nearer
 
 
 @given(seed=st.integers(0, 10**6), n=st.integers(12, 80), d=st.integers(2, 40), classes=st.integers(2, 5))

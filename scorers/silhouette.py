@@ -1,0 +1,38 @@
+"""The silhouette of the classes."""
+
+import numpy as np
+
+from scorers._contract import Abstain, scorer
+from scorers._embeddings import Embeddings
+
+
+@scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="rousseeuw1987silhouettes")
+def silhouette(e: Embeddings) -> float:
+    """Mean silhouette of the samples in their classes, by cosine distance.
+
+    mean_i (b_i − a_i)/max(a_i, b_i), a_i the mean distance to the others of its class, b_i the smallest mean distance to another
+    class; 0 for the only sample of a class; in -1..1. A mean cosine distance to a class is one less the inner product with the
+    class's mean direction, so no pairs are formed and no rows are sampled: O(N·C·D).
+
+    Source: Rousseeuw, 1987.
+    """
+    if len(e.classes) < 2:
+        raise Abstain("needs at least 2 classes, found 1")
+    counts = e.statistics.counts
+    sums = np.zeros((len(counts), e.d))
+    for x, y in e.blocks():
+        norms = np.linalg.norm(x, axis=1)
+        if not norms.all():
+            raise Abstain("a row is zero and has no direction")
+        np.add.at(sums, y, x / norms[:, None])
+    total = 0.0
+    for x, y in e.blocks():
+        unit, rows = x / np.linalg.norm(x, axis=1)[:, None], np.arange(len(y))
+        distance = 1 - unit @ (sums / counts[:, None]).T
+        n = counts[y]
+        a = distance[rows, y] * n / np.maximum(n - 1, 1)  # the distance to itself is 0, and leaves the mean
+        distance[rows, y] = np.inf
+        b = distance.min(1)
+        widest = np.maximum(a, b)
+        total += float(np.where((n > 1) & (widest > 0), (b - a) / np.where(widest > 0, widest, 1), 0).sum())
+    return total / e.n

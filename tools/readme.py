@@ -1,0 +1,95 @@
+"""Fill the generated blocks of README.md from the committed ledger and the scores: python tools/readme.py
+
+A block stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`; what is between them is replaced.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tabulate import tabulate
+
+import leaderboard
+from benchmark import health, rank, suite
+from benchmark.cache import Cache
+from benchmark.run import run
+from leaderboard import Board, Line
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def board_of(name: str = "pocket") -> Board:
+    with tempfile.TemporaryDirectory() as folder:
+        return run(suite.load(name), ["all"], Cache(), Path(folder), jobs=2)[0]
+
+
+def boards(board: Board) -> str:
+    """The tables of gain and forgetting, Pearson's r alone."""
+    text = leaderboard.render(board, "md", ("pearson",))
+    tables = text[text.index("### ") :]
+    return re.sub(r"\*\*Accuracy after tuning\*\*\n\n.*?\n\n", "", tables, flags=re.S).rstrip()
+
+
+def tasks(board: Board) -> str:
+    loaded = suite.load(board.suite)
+    headers = ["task", "what it shows", "group", "classes", "zero-shot", "over models"]
+    headers += [f"gain, {k}" for k in board.techniques]
+    return tabulate(health.table(loaded, rank.measurements(loaded)), headers, "pipe", disable_numparse=True)
+
+
+def acceptance(board: Board) -> str:
+    loaded = suite.load(board.suite)
+    lines = [
+        [c.what, c.found, c.asked, "yes" if c.holds else "**no**"]
+        for c in health.check(loaded, rank.measurements(loaded))
+    ]
+    return tabulate(lines, ["health of the suite", "found", "asked", "holds"], "pipe", disable_numparse=True)
+
+
+def _interval(line: Line) -> str:
+    if line.value is None or line.low is None or line.high is None:
+        return "–"
+    return f"{line.value:.2f} [{line.low:.2f}, {line.high:.2f}]".replace("-", "−")
+
+
+def _verdict(line: Line) -> str:
+    if line.low is None or line.high is None:
+        return "no interval"
+    return "holds" if line.low > 0 else "the opposite holds" if line.high < 0 else "not shown"
+
+
+def claims(board: Board) -> str:
+    lines = []
+    for technique in board.techniques:
+        for target, what in (("gain", "the larger the gain"), ("forgetting", "the more is forgotten")):
+            line = board.find("iimm", technique, target, "tasks", "pearson")
+            lines.append([f"the higher IIMM, {what}", technique, _interval(line), _verdict(line)])
+        order = board.ranking[technique]["gain"]
+        lines.append(
+            [
+                "IIMM predicts gain better than the scores of the literature",
+                technique,
+                f"place {order.index('iimm') + 1} of {len(order)}",
+                "holds" if order[0] == "iimm" else "does not hold",
+            ]
+        )
+    return tabulate(lines, ["claim", "technique", "r over tasks [95 %]", "here"], "pipe", disable_numparse=True)
+
+
+BLOCKS: dict[str, Callable[[Board], str]] = {"board": boards, "tasks": tasks, "health": acceptance, "claims": claims}
+
+
+def filled(text: str, board: Board) -> str:
+    """The text with every block made anew."""
+    for name, make in BLOCKS.items():
+        pattern = rf"(<!-- begin: {name} -->\n).*?(<!-- end: {name} -->)"
+        body = make(board)
+        text, count = re.subn(pattern, lambda m, body=body: f"{m[1]}{body}\n{m[2]}", text, flags=re.S)
+        if count != 1:
+            raise SystemExit(f"README.md: block '{name}' stands there {count} times; it should once")
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8"), board_of()), encoding="utf-8")
