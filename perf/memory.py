@@ -1,6 +1,6 @@
-"""Peak memory of `score` on a memory-mapped file beside the size of the file, for growing N.
+"""Peak memory and time of the closed-form scores on memory-mapped files beside the size of the files, for growing N.
 
-python perf/memory.py [--d 512] [--rows 100000 200000 400000]
+python perf/memory.py [--d 512] [--sources 100] [--rows 100000 200000 400000]
 
 Private memory (RssAnon) is what the process holds itself; pages of the mapped file are the system's to take back.
 """
@@ -30,12 +30,16 @@ result = scorers.score_embeddings(scorers.load_embeddings(sys.argv[1]), sys.argv
 assert not result["abstained"], result["abstained"]
 print(peak / 1024, time.perf_counter() - started)
 """
-SCORERS = "iimm,modality_gap,text_alignment,zero_shot_accuracy,logme,h_score,h_score_shrunk,gbc_diagonal,gbc_spherical,lfc,transrate"
+SCORERS = (
+    "iimm,iimm_inter,iimm_intra,modality_gap,text_alignment,text_uniformity,zero_shot_accuracy,zero_shot_margin,zero_shot_entropy,"
+    "headroom,logme,leep,nce,h_score,h_score_shrunk,gbc_diagonal,gbc_spherical,transrate,lfc,cka_text"
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--d", type=int, default=512)
+    parser.add_argument("--sources", type=int, default=100)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 200_000, 400_000])
     args = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -47,9 +51,15 @@ def main() -> None:
             for start in range(0, n, 50_000):
                 image[start : start + 50_000] = rng.normal(size=(min(50_000, n - start), args.d))
             image.flush()
+            probs = np.lib.format.open_memmap(folder / "source_probs.npy", "w+", "f2", (n, args.sources))
+            for start in range(0, n, 50_000):
+                part = rng.random((min(50_000, n - start), args.sources), np.float32)
+                probs[start : start + 50_000] = part / part.sum(1, keepdims=True)
+            probs.flush()
             np.save(folder / "labels.npy", np.arange(n) % 100)
+            np.save(folder / "logit_scale.npy", np.array(20.0))
             np.save(folder / "text.npy", rng.normal(size=(100, args.d)).astype("f4"))
-            size = (folder / "image.npy").stat().st_size / 2**20
+            size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
             done = subprocess.run(
                 [sys.executable, "-c", CODE, name, SCORERS], check=True, capture_output=True, text=True
             )
@@ -57,7 +67,7 @@ def main() -> None:
             lines.append([n, f"{size:.0f}", f"{peak:.0f}", f"{spent:.1f}", f"{spent / n * 1e6:.1f}"])
     print(
         tabulate(
-            lines, ["rows", "file, MiB", "private memory at most, MiB", "seconds", "µs per row"], disable_numparse=True
+            lines, ["rows", "files, MiB", "private memory at most, MiB", "seconds", "µs per row"], disable_numparse=True
         )
     )
 

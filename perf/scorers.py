@@ -61,7 +61,16 @@ def main() -> None:
     args = parser.parse_args()
     arrays = data(args.n, args.d, args.classes, args.sources)
     floors = [floor(arrays["image"]) for _ in range(3)]
-    e = scorers.Embeddings(arrays.pop("image"), arrays.pop("labels"), **arrays, logit_scale=20.0, n_parameters=1.0)
+    e = scorers.Embeddings(
+        arrays.pop("image"),
+        arrays.pop("labels"),
+        **arrays,
+        logit_scale=20.0,
+        n_parameters=1.0,
+        label_views=[np.roll(arrays["text"], k, 1) for k in range(7)],
+        general=(np.zeros(args.d), np.full(args.d, args.d**-0.5)),
+        ledger=np.array([0.5]),
+    )
     known = scorers.registry().scorers
     closed = [name for name in CLOSED if name in known]
     started = time.perf_counter()
