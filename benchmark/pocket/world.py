@@ -420,26 +420,6 @@ def _ellipse(flatness: float) -> Mark:
     return lambda x, y: (np.sqrt(x * x + k * k * y * y) - np.float32(0.9)) / k
 
 
-def angle_scene(canvas: Canvas, known: Attributes) -> None:
-    """A bar at a named angle: attributes angle, colour, background. Fine-grained, never in the corpus."""
-    fore, back = _colours(canvas, known)
-    angle = _pick(canvas, known, "angle", ANGLES)
-    marks = [_needle(k / (2 * len(ANGLES))) for k in range(len(ANGLES))]
-    u = canvas.chance("needle", 3)
-    size = 0.6 + 0.3 * u[:, 2]
-    canvas.fill(back)
-    canvas.paint(marks, angle, (u[:, 0] - 0.5) * 0.4, (u[:, 1] - 0.5) * 0.4, size, fore)
-
-
-def _needle(part: float) -> Mark:
-    c, s = turn(part)
-
-    def mark(x: Plane, y: Plane) -> Plane:
-        return np.maximum(np.abs(c * y - s * x) - np.float32(0.13), np.abs(c * x + s * y) - np.float32(0.9))
-
-    return mark
-
-
 def signal_scene(canvas: Canvas, known: Attributes) -> None:
     """A trace of a signal on dark paper, as on an oscilloscope: attributes signal. A new domain, never in the corpus."""
     signal = _pick(canvas, known, "signal", SIGNALS)
@@ -492,7 +472,6 @@ def cell_scene(canvas: Canvas, known: Attributes) -> None:
 RELATIONS = ["above", "below", "left of", "right of"]
 HOURS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 FLATNESSES = ["round", "near round", "oval", "long oval", "slim", "very slim"]
-ANGLES = [f"{k * 15} degrees" for k in range(12)]
 SIGNALS = ["triangle", "square", "saw", "pulse", "step", "drop", "growing", "fading"]
 STATES = ["resting", "dividing"]
 
@@ -507,7 +486,6 @@ SCENES: dict[str, Scene] = {
     "clock": clock_scene,
     "die": die_scene,
     "ellipse": ellipse_scene,
-    "angle": angle_scene,
     "signal": signal_scene,
     "cell": cell_scene,
 }

@@ -24,7 +24,6 @@ def digest(array: np.ndarray) -> str:
 
 # A change of any of these bytes makes every ledger and cache stale: raise world.VERSION with it.
 IMAGES = {
-    "angles": "e5a36c2ec6b35892",
     "bold_shapes": "faff1deae8fcc320",
     "cells": "218bbfcac2c2d8d8",
     "clocks": "1d05fc2b4e595858",
@@ -35,7 +34,6 @@ IMAGES = {
     "digits": "81746f975aa584b8",
     "ellipses": "0476130ee629f9c0",
     "glyph_colours": "9ceb9e2c4da17cc8",
-    "gradients": "6e46897e057467af",
     "letters": "202f62f690d218cc",
     "new_shapes": "b1e00a695e4e146a",
     "new_textures": "7deacf8a5bb8b070",
@@ -52,7 +50,6 @@ IMAGES = {
     "textures_tilted": "c943d0225678ef01",
 }
 LABELS = {
-    "angles": "c86988e0c5e049ba",
     "bold_shapes": "7c0541a3a3f4dc43",
     "cells": "f14305c988a542a9",
     "clocks": "572a1f1b317e05da",
@@ -63,7 +60,6 @@ LABELS = {
     "digits": "930a997017757353",
     "ellipses": "845926a5a84ff219",
     "glyph_colours": "5bd37e0fef568110",
-    "gradients": "8e4d4e97ad7f21ed",
     "letters": "a72b4b946eb70581",
     "new_shapes": "b0ea3ad830d34ae0",
     "new_textures": "8aac47494ade393a",
