@@ -27,8 +27,13 @@ def board_of(name: str = "pocket") -> Board:
 def boards(board: Board) -> str:
     """The tables of gain and forgetting, Pearson's r alone."""
     text = leaderboard.render(board, "md", ("pearson",))
-    tables = text[text.index("### ") :]
-    return re.sub(r"\*\*Accuracy after tuning\*\*\n\n.*?\n\n", "", tables, flags=re.S).rstrip()
+    tables = re.sub(r"\*\*Accuracy after tuning\*\*\n\n.*?\n\n", "", text[text.index("### ") :], flags=re.S).rstrip()
+    return re.sub(
+        r"\*\*(Forgetting: [^*]*)\*\*\n\n(.*?)(?=\n\n###|\Z)",
+        r"<details><summary>\1</summary>\n\n\2\n\n</details>",
+        tables,
+        flags=re.S,
+    )
 
 
 def tasks(board: Board) -> str:
