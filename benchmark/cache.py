@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +110,19 @@ class Cache:
                 yield Entry(path, path.stat().st_size if path.exists() else 0, {}, False)
 
     def leftovers(self) -> list[Path]:
-        """What killed processes left half-written, and the lock files."""
-        return sorted([*self.root.glob("*/??/*.part"), *self.root.glob("locks/*")])
+        """What killed processes left half-written, and the lock files that nobody holds."""
+        recent = time.time() - 600  # a younger one may be in use
+        parts = [path for path in self.root.glob("*/??/*.part") if path.stat().st_mtime < recent]
+        return sorted([*parts, *(path for path in self.root.glob("locks/*") if _free(path))])
+
+
+def _free(lock: Path) -> bool:
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _pack(key: Key, arrays: Mapping[str, NDArray[Any]]) -> bytes:

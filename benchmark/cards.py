@@ -97,5 +97,8 @@ def read(path: Path) -> Card:
     for split, size in card.sizes.items():
         if size < len(card.classes):
             raise sizes.fail(split, f"is {size}: fewer samples than the {len(card.classes)} classes")
-    json.dumps(card.source)  # what TOML gives and JSON cannot (dates) has no place in a card
+    try:
+        json.dumps(card.source)
+    except TypeError as problem:  # what TOML gives and JSON cannot has no place in a card
+        raise source.fail("kind", f"stands beside a date or time, which no source takes ({problem})") from None
     return card

@@ -162,7 +162,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError(f"'{text}' names nothing; give names with commas between")
+    return names
 
 
 def _positive(text: str) -> int:
@@ -280,6 +283,10 @@ def _score(args: argparse.Namespace) -> None:
     _say_failures()
     if args.file:
         return _score_file(args)
+    import json
+
+    from tabulate import tabulate
+
     from benchmark import rank, score
     from benchmark.run import embed_suite
 
@@ -288,24 +295,37 @@ def _score(args: argparse.Namespace) -> None:
     cells = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).cells
     path = _out(args, suite) / "scores.csv"
     rank.write(path, score.to_csv(cells))
-    print(score.to_csv(cells), end="")
+    score.say_raised(cells)
+    if args.format == "json":
+        print(json.dumps([vars(cell) for cell in cells], indent=1))
+    elif args.format == "text":
+        lines = [[c.scorer, c.model, c.task, "–" if c.score is None else f"{c.score:.6g}", c.abstained] for c in cells]
+        print(tabulate(lines, ["scorer", "model", "task", "score", "abstained because it"], disable_numparse=True))
+    else:
+        print(score.to_csv(cells), end="")
     _say(args, f"written: {path}")
 
 
 def _score_file(args: argparse.Namespace) -> None:
+    import csv
     import json
 
     import scorers
+    from benchmark import rank
     from benchmark.score import chosen
 
     functions = chosen(args.scorers)
     result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(functions))
+    if args.out:
+        rank.write(args.out / "scores.json", json.dumps(result, indent=1) + "\n")
+        _say(args, f"written: {args.out / 'scores.json'}")
     if args.format == "json":
         print(json.dumps(result, indent=1))
     elif args.format == "csv":
-        print("scorer,score,abstained")
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["scorer", "score", "abstained"])
         for name, value in result["scores"].items():
-            print(f'{name},{"" if value is None else repr(value)},"{result["abstained"].get(name, "")}"')
+            writer.writerow([name, "" if value is None else repr(value), result["abstained"].get(name, "")])
     else:
         from tabulate import tabulate
 
@@ -464,8 +484,11 @@ def _cache_command(args: argparse.Namespace) -> None:
 
 
 def _about(key: dict[str, Any]) -> str:
-    task = key.get("task") or key.get("images", {}).get("task") or {}
-    return task.get("name", "") or f"{len(key.get('texts', []))} texts"
+    images = key.get("images")
+    task = key.get("task") or (images.get("task") if isinstance(images, dict) else None) or {}
+    if "name" in task:
+        return str(task["name"])
+    return f"{len(images)} tasks" if isinstance(images, list) else f"{len(key.get('texts', []))} texts"
 
 
 def _new_scorer(args: argparse.Namespace) -> None:
@@ -504,7 +527,7 @@ def _scorer(name: str) -> Any:
     sys.path.insert(0, os.getcwd())
     try:
         return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, SyntaxError) as problem:
+    except Exception as problem:  # a module may do anything while it is imported
         raise UsageError(f"'{name}' cannot be loaded: {type(problem).__name__}: {problem}") from None
 
 

@@ -10,6 +10,8 @@ from benchmark import sources
 from benchmark.cards import Card
 from benchmark.suite import Model, Suite
 
+NOTES = ("pretraining.json",)  # beside a model, and without influence on it
+
 
 @lru_cache(maxsize=256)
 def _file_digest(path: Path, size: int, changed: int) -> str:
@@ -27,7 +29,8 @@ def model_identity(model: Model) -> dict[str, str]:
     identity = {"load": model.load}
     if model.load.startswith("local-dir:"):
         folder = Path(model.load.removeprefix("local-dir:"))
-        identity = {path.name: file_digest(path) for path in sorted(folder.glob("open_clip_*"))}
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        identity = {path.name: file_digest(path) for path in files if path.name not in NOTES and path.suffix != ".md"}
     if model.bpe:
         identity["bpe"] = file_digest(model.bpe)
     return identity

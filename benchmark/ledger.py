@@ -10,6 +10,7 @@ import fcntl
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,17 @@ def rows(folder: Path, model: str) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        found = list(reader)
+        try:
+            found = list(reader)
+        except UnicodeDecodeError as problem:
+            raise LedgerError(f"{path}: is not UTF-8 text ({problem})") from None
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise LedgerError(f"{path}: columns are {','.join(reader.fieldnames or ())}; expected {','.join(COLUMNS)}")
+    for number, row in enumerate(found, 2):
+        if None in row or None in row.values() or not row["seed"].lstrip("-").isdigit():
+            raise LedgerError(
+                f"{path}: row {number} should have {len(COLUMNS)} fields with a whole number as seed; mend or remove it"
+            )
     return found
 
 
@@ -73,7 +82,9 @@ def finished(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
 
 
 def repair(folder: Path, model: str) -> None:
-    """Cut off what an interrupted write left at the end of a model's files."""
+    """Cut off what an interrupted write left at the end of a model's files: half a line, and a run with fewer rows than described."""
+    if not folder.is_dir():
+        return
     with _locked(folder, model):
         for path in (rows_path(folder, model), runs_path(folder, model)):
             if path.exists():
@@ -81,15 +92,16 @@ def repair(folder: Path, model: str) -> None:
                 if body and not body.endswith(b"\n"):
                     _replace(path, body[: body.rfind(b"\n") + 1])
         found = rows(folder, model)
-        if found:
-            last = run_of(found[-1])
-            counts: dict[Run, int] = {}
-            for row in found:
-                counts[run_of(row)] = counts.get(run_of(row), 0) + 1
-            described = {run for run, notes in runs(folder, model).items() if notes["rows"] == counts.get(run)}
-            if last not in described:
-                kept = [row for row in found if run_of(row) != last]
-                _replace(rows_path(folder, model), (_header() + _lines(kept)).encode())
+        torn = unfinished(folder, model)
+        if found and run_of(found[-1]) in torn:
+            kept = [row for row in found if run_of(row) != run_of(found[-1])]
+            _replace(rows_path(folder, model), (_header() + _lines(kept)).encode())
+
+
+def unfinished(folder: Path, model: str) -> set[Run]:
+    """Runs with some rows, but fewer than their description says."""
+    counts = Counter(run_of(row) for row in rows(folder, model))
+    return {run for run, notes in runs(folder, model).items() if 0 < counts[run] < notes["rows"]}
 
 
 def _replace(path: Path, body: bytes) -> None:
@@ -117,6 +129,8 @@ def runs(folder: Path, model: str) -> dict[Run, dict[str, Any]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             notes = json.loads(line)
+            if missing := [key for key in ("rows", "val", "seconds") if key not in notes]:
+                raise KeyError(missing[0])
             found[Run(notes["model"], notes["technique"], notes["seed"], notes["trained_on"])] = notes
         except (ValueError, KeyError, TypeError) as problem:
             raise LedgerError(f"{path}: line {number} is not a run's description ({problem})") from None
@@ -124,17 +138,23 @@ def runs(folder: Path, model: str) -> dict[Run, dict[str, Any]]:
 
 
 def append(folder: Path, run: Run, before: dict[str, float], after: dict[str, float], notes: dict[str, Any]) -> bool:
-    """Add one run, unless another process has added it meanwhile; returns whether it was added."""
+    """Add one run, unless another process has added it meanwhile; returns whether it was added.
+
+    Of a run that is there already, but lacks some tasks (the suite has grown), the missing rows are added.
+    """
     with _locked(folder, run.model):
-        if run in finished(folder, run.model, after):
+        there = {row["evaluated_on"] for row in rows(folder, run.model) if run_of(row) == run}
+        missing = [task for task in after if task not in there]
+        if not missing:
             return False
         place = {"model": run.model, "technique": run.technique, "seed": run.seed, "trained_on": run.trained_on}
-        _append(runs_path(folder, run.model), json.dumps(place | {"rows": len(after)} | notes) + "\n")
+        description = place | {"rows": len(there) + len(missing)} | notes
+        _append(runs_path(folder, run.model), json.dumps(description) + "\n")
         path = rows_path(folder, run.model)
         text = "" if path.exists() else _header()
         text += _lines(
             place | {"evaluated_on": task, "before": f"{before[task]:.6g}", "after": f"{after[task]:.6g}"}
-            for task in after
+            for task in missing
         )
         _append(path, text)
         return True

@@ -34,6 +34,11 @@ def check(suite: Suite) -> None:
     """Raise LedgerError where a run of the suite was measured under other conditions than those that the suite declares now."""
     wanted = {run: conditions(suite, run.model, run.technique, run.trained_on) for run in planned(suite)}
     for model in suite.models:
+        for run in sorted(ledger.unfinished(suite.ledger, model.name)):
+            raise LedgerError(
+                f"{ledger.rows_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} lacks rows, as an "
+                "interruption leaves it; `python -m benchmark measure` completes it"
+            )
         for run, notes in ledger.runs(suite.ledger, model.name).items():
             for what, value in wanted.get(run, {}).items():
                 if notes.get(what) != value:
@@ -168,9 +173,9 @@ def audit(
     suite: Suite, narrowed: Suite, root: Path, jobs: int, k: int, seed: int, quiet: bool = False
 ) -> list[Deviation]:
     """Repeat k runs drawn by chance from the ledger and compare."""
+    check(narrowed)
     recorded: dict[Run, dict[str, float]] = {}
     for model in narrowed.models:
-        ledger.repair(suite.ledger, model.name)
         for row in ledger.rows(suite.ledger, model.name):
             recorded.setdefault(ledger.run_of(row), {})[row["evaluated_on"]] = float(row["after"])
     known = [run for run in planned(narrowed) if run in recorded]
@@ -181,7 +186,11 @@ def audit(
     chosen = sorted(random.Random(seed).sample(known, min(k, len(known))))
     deviations = []
     for outcome in progress(_outcomes(suite, chosen, root, jobs), len(chosen), "audit", quiet):
-        off = {task: abs(after - recorded[outcome.run][task]) for task, after in outcome.after.items()}
+        off = {
+            task: abs(after - recorded[outcome.run][task])
+            for task, after in outcome.after.items()
+            if task in recorded[outcome.run]
+        }
         home = off.pop(outcome.run.trained_on)
         deviations.append(Deviation(outcome.run, home, sum(off.values()) / max(1, len(off))))
     return sorted(deviations, key=lambda d: d.run)

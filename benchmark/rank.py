@@ -6,7 +6,7 @@ from pathlib import Path
 
 import leaderboard
 import scorers
-from benchmark import ledger, measure
+from benchmark import measure
 from benchmark.errors import LedgerError
 from benchmark.score import Cell, chosen
 from benchmark.suite import Suite
@@ -21,8 +21,6 @@ def measurements(suite: Suite) -> list[Row]:
         )
     models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
     techniques = {t.name for t in suite.techniques}
-    for model in models:
-        ledger.repair(suite.ledger, model)
     measure.check(suite)
     rows = [
         row
@@ -50,8 +48,9 @@ def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell
                         e = scorers.Embeddings([[0.0]], [0], ledger=leaderboard.ranks_elsewhere(values, i, j))
                         try:
                             cell = Cell(name, model, task, function(e), technique=technique, target=target)
-                        except scorers.Abstain as reason:
-                            cell = Cell(name, model, task, None, str(reason), technique=technique, target=target)
+                        except Exception as problem:
+                            said = scorers.reason(problem)
+                            cell = Cell(name, model, task, None, said, technique=technique, target=target)
                         cells.append(cell)
     return cells
 

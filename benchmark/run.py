@@ -53,6 +53,7 @@ def run(
     started = time.perf_counter()
     scored = score.score_suite(suite, list(functions), cache, jobs, quiet)
     cells = scored.cells + rank.ledger_scores(rows, list(functions))
+    score.say_raised(cells)
     seconds["score"] = time.perf_counter() - started
 
     started = time.perf_counter()

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -73,10 +74,23 @@ def _code(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
+def _modules(name: str, seen: set[str]) -> set[str]:
+    """The files of a scorer's module and of the modules of this package that it takes functions from."""
+    module = sys.modules.get(name)
+    path = getattr(module, "__file__", None)
+    if path is None or path in seen:
+        return seen
+    seen.add(path)
+    for value in vars(module).values():
+        if str(getattr(value, "__module__", "")).startswith("scorers."):
+            _modules(value.__module__, seen)
+    return seen
+
+
 def _version(function: Any) -> str:
     """What decides a scorer's number besides the embeddings: its declared version, parameters and code."""
     spec = function.spec
-    own = _code(spec.function.__code__.co_filename) if hasattr(spec.function, "__code__") else ""
+    own = "/".join(_code(path) for path in sorted(_modules(spec.function.__module__, set())))
     return f"{spec.version}/{own}/{_shared_code()}/{json.dumps(spec.parameters, sort_keys=True, default=str)}"
 
 
@@ -141,6 +155,7 @@ def embeddings(
 def _key(suite: Suite, model: Model, card: Card) -> dict[str, Any]:
     return {
         "kind": "scores",
+        "model": model.name,  # of which the seed is a function
         "images": embed.image_key(model, card, "train"),
         "prompts": card.prompts(),
         "vocabulary": list(suite.source_vocabulary),
@@ -230,11 +245,23 @@ def _cells(name: str, function: Any, task: str, results: Mapping[str, Mapping[st
     if function.spec.pool:
         pool = [model for model, result in results.items() if result["components"]]
         try:
-            values |= dict(zip(pool, function.spec.pool([results[model]["components"] for model in pool]), strict=True))
+            combined = function.spec.pool([results[model]["components"] for model in pool])
+            values |= {m: scorers.number(v, "the score") for m, v in zip(pool, combined, strict=True)}
             reasons |= dict.fromkeys(pool, "")
-        except scorers.Abstain as reason:
-            reasons |= dict.fromkeys(pool, str(reason))
+        except Exception as problem:
+            values |= dict.fromkeys(pool, None)
+            reasons |= dict.fromkeys(pool, scorers.reason(problem))
     return [Cell(name, model, task, values[model], reasons[model], results[model]["seconds"]) for model in results]
+
+
+def say_raised(cells: Iterable[Cell]) -> None:
+    """Name on stderr the scorers that raised, with the first reason: a fault of theirs, where an abstention is none."""
+    faults: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.abstained.startswith("raised "):
+            faults.setdefault(cell.scorer, []).append(cell.abstained)
+    for name, reasons in faults.items():
+        print(f"scorer '{name}' abstains on {len(reasons)} cells: {reasons[0]}", file=sys.stderr)
 
 
 def to_csv(cells: Iterable[Cell]) -> str:

@@ -62,6 +62,22 @@ def _bad(card: Card, field: str, problem: str) -> CardError:
     return CardError(f"{card.folder / card.name}.toml: [source]: field '{field}' {problem}")
 
 
+def _text(card: Card, field: str) -> str:
+    value = card.source.get(field, "")
+    if type(value) is not str or not value:
+        raise _bad(
+            card, field, f"should be a text, found {value!r}" if field in card.source else "is missing; add a text"
+        )
+    return value
+
+
+def _table(card: Card, field: str) -> dict[str, Any]:
+    value = card.source.get(field, {})
+    if not isinstance(value, dict):
+        raise _bad(card, field, f"should be a table, found {value!r}")
+    return value
+
+
 # pocket: drawn by the pocket world
 
 
@@ -77,7 +93,7 @@ def class_sizes(n: int, classes: int, imbalance: float) -> list[int]:
 
 
 def _style(card: Card) -> world.Style:
-    given = card.source.get("style", {})
+    given = _table(card, "style")
     known = {field.name: type(field.default) for field in fields_of(world.Style)}
     for name, value in given.items():
         if name not in known:
@@ -88,14 +104,17 @@ def _style(card: Card) -> world.Style:
 
 
 def _pocket(card: Card, split: str) -> Examples:
-    scene, attribute = card.source.get("scene", ""), card.source.get("attribute", "")
+    scene, attribute = _text(card, "scene"), _text(card, "attribute")
     if scene not in world.SCENES:
         raise _bad(card, "scene", f"is '{scene}'; known: {', '.join(world.SCENES)}")
-    sizes = class_sizes(card.sizes[split], len(card.classes), float(card.source.get("imbalance", 1)))
+    imbalance = card.source.get("imbalance", 1)
+    if type(imbalance) not in (int, float) or not 1 <= imbalance <= 1000:
+        raise _bad(card, "imbalance", f"should be a number in 1..1000, found {imbalance!r}")
+    sizes = class_sizes(card.sizes[split], len(card.classes), float(imbalance))
     labels = np.repeat(np.arange(len(sizes)), sizes)
     key = f"task/{card.name}/{split}"
     labels = labels[np.argsort(uniforms(f"{key}/order", len(labels), 1)[:, 0], kind="stable")]
-    attributes = {what: [name] * len(labels) for what, name in card.source.get("fixed", {}).items()}
+    attributes = {what: [name] * len(labels) for what, name in _table(card, "fixed").items()}
     attributes[attribute] = [card.classes[k] for k in labels]
     try:
         images = world.draw(scene, key, len(labels), attributes, _style(card))
@@ -133,15 +152,20 @@ def _share(card: Card, order: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]
 
 
 def _folder_files(card: Card) -> tuple[list[Path], Labels]:
-    path = card.source.get("path", "")
+    path = _text(card, "path")
     root = (card.folder / path).resolve()
-    if not path or not root.is_dir():
+    folders = card.source.get("folders", list(card.classes))
+    if not isinstance(folders, list) or [type(f) for f in folders] != [str] * len(card.classes):
+        raise _bad(
+            card, "folders", f"should name one folder for each of the {len(card.classes)} classes, in their order"
+        )
+    if not root.is_dir():
         raise _bad(
             card, "path", f"is '{path}', and {root} is not a folder; give a folder with one sub-folder per class"
         )
     files: list[Path] = []
     labels: list[int] = []
-    for k, name in enumerate(card.source.get("folders", card.classes)):
+    for k, name in enumerate(folders):
         found = sorted(p for p in (root / name).glob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if len(found) < 2:
             raise InputError(

@@ -1,5 +1,6 @@
 """Suites: models x tasks x techniques x seeds, each declared in one TOML file."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from benchmark.cards import Card
 from benchmark.errors import SuiteError, unknown
 from benchmark.fields import Fields, read_toml
 
+OPTIONS = ("rate", "weight_decay", "batch", "epochs", "warmup", "ratio", "reduction")
 FOLDER = Path(__file__).parent / "suites"
 
 
@@ -120,6 +122,8 @@ def _model(path: Path, i: int, table: Any) -> Model:
                 f"is '{load_name}', but {where} has no open_clip_config.json; `python -m benchmark pretrain` makes the pocket models",
             )
         load_name = f"local-dir:{where}"
+    elif not load_name.startswith("hf-hub:"):
+        raise fields.fail("load", f"is '{load_name}'; give local-dir:PATH or hf-hub:ORG/NAME")
     model = Model(fields.take("name", str), load_name, (path.parent / bpe).resolve() if bpe else None)
     if model.bpe and not model.bpe.exists():
         raise fields.fail("bpe", f"is '{bpe}', but there is no {model.bpe}")
@@ -132,8 +136,15 @@ def _technique(path: Path, name: str, table: Any) -> Technique:
     for key, value in (table if isinstance(table, dict) else {}).items():
         if type(value) not in (int, float):
             raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' should be a number, found {value!r}")
+        if key not in OPTIONS:
+            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is not known; known: {', '.join(OPTIONS)}")
+        if not math.isfinite(value) or value < 0:
+            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is {value}; give a number of at least 0")
         options[key] = float(value)
     for key in ("rate", "batch", "epochs"):
         if options.get(key, 0) <= 0:
             raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is missing or not above 0")
+    for key in ("batch", "epochs", "reduction"):
+        if options.get(key, 1) != int(options.get(key, 1)):
+            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is {options[key]}; give a whole number")
     return Technique(name, options)

@@ -32,7 +32,8 @@ correlation, **ρ** Spearman's, **τw** scipy's weighted Kendall (`rank=True`). 
 authors say which way. Brackets hold 95 % intervals from resampling whole tasks; a number that has none is not shown (–).
 
 Gain is after − before, so whatever knows *before* goes along with it by construction: `headroom` (one minus zero-shot accuracy) and `static_rank`
-(the model's mean rank on the other tasks) stand in the tables, and **lead over headroom** is the difference of the first column to theirs, with
+(the model's mean rank on the other tasks) stand in the tables (over the tasks of one model `static_rank` runs backwards by construction, since
+each task is left out of its own mean: read it over models), and **lead over headroom** is the difference of the first column to theirs, with
 an asterisk where its interval excludes zero. **Covers** is the share of (model, task) pairs that got a score; **ms** is the mean time of one
 score, without the statistics that scores share."""
 
@@ -63,7 +64,7 @@ def as_dict(board: Board) -> dict[str, Any]:
     ]
     meta = {
         name: getattr(board, name)
-        for name in ("suite", "models", "tasks", "techniques", "seeds", "resamples", "outcomes", "ranking")
+        for name in ("suite", "models", "tasks", "techniques", "seeds", "resamples", "outcomes", "ranking", "seconds")
     }
     return {"meta": meta, "rows": rows}
 
@@ -93,9 +94,9 @@ def _csv(board: Board) -> str:
         "constant",
     )
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([*columns, "seconds"])
     for line in board.lines:
-        writer.writerow([_cell(getattr(line, column)) for column in columns])
+        writer.writerow([*(_cell(getattr(line, column)) for column in columns), _cell(board.seconds.get(line.scorer))])
     return text.getvalue()
 
 

@@ -47,7 +47,9 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, 
     except (OSError, UnicodeDecodeError) as problem:
         raise LeaderboardError(f"{path}: cannot be read as UTF-8 text ({problem})") from None
     if text and not text.endswith("\n"):
-        raise LeaderboardError(f"{path}: the last line has no end; an interrupted write tore it, remove or complete it")
+        raise LeaderboardError(
+            f"{path}: the last line has no end; an interrupted write tore it; `python -m benchmark measure` mends it, or remove the line"
+        )
     reader = csv.DictReader(text.splitlines())
     if missing := [column for column in needed if column not in (reader.fieldnames or [])]:
         raise LeaderboardError(

@@ -6,6 +6,7 @@ import importlib.metadata
 import inspect
 import math
 import numbers
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,8 +114,8 @@ def scorer(
             if spec.pool:
                 if not isinstance(value, dict):
                     raise TypeError(f"should return a dict of components, returned {type(value).__name__}")
-                return {term: _number(part, term) for term, part in value.items()}
-            return _number(value, "the score")
+                return {term: number(part, term) for term, part in value.items()}
+            return number(value, "the score")
 
         checked.spec = spec  # type: ignore[attr-defined]
         return checked
@@ -122,7 +123,15 @@ def scorer(
     return declare
 
 
-def _number(value: Any, what: str) -> float:
+def reason(problem: Exception) -> str:
+    """Why a scorer abstains, in one line."""
+    if isinstance(problem, Abstain):
+        return str(problem)
+    return f"raised {type(problem).__name__}: {problem}".replace("\n", " ")[:300]
+
+
+def number(value: Any, what: str) -> float:
+    """The value as a float; raises TypeError where it is none, Abstain where it is not finite."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what} should be one number, but is {value!r:.60}")
     if not math.isfinite(value):
@@ -138,12 +147,22 @@ class Registry:
     failures: dict[str, str]
 
 
+def publish(package: str) -> None:
+    """Make the scorers of the modules loaded so far attributes of their package, in place of modules of the same name."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(f"{package}.") and not name.startswith(f"{package}._"):
+            for value in list(vars(module).values()):
+                if hasattr(value, "spec") and value.__module__ == name:
+                    setattr(sys.modules[package], value.spec.name, value)
+
+
 def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
     """Every scorer in the modules of a folder, and behind the entry points of installed packages. Never raises."""
     found = Registry({}, {})
     for path in sorted(folder.glob("[!_]*.py")):
         try:
             module = importlib.import_module(f"{package}.{path.stem}")
+            publish(package)
         except Exception as problem:
             found.failures[path.stem] = f"cannot be imported: {type(problem).__name__}: {problem}".replace("\n", " ")
             continue

@@ -225,19 +225,20 @@ class Embeddings:
             rows = slice(start, start + self.block_rows)
             yield self.image[rows].astype(np.float64), self.y[rows]
 
-    def class_rows(self) -> Iterator[Floats]:
-        """The rows of one class after another, float64 (n_c, D)."""
-        order = np.argsort(self.y, kind="stable")
-        for rows in np.split(order, np.cumsum(np.bincount(self.y))[:-1]):
-            yield self.image[rows].astype(np.float64)
+    def class_blocks(self) -> Iterator[tuple[int, Floats]]:
+        """The rows in float64, some of one class at a time, each with the class's position."""
+        return self._by_class(self.image)
 
     def class_probs(self) -> Iterator[tuple[int, Floats]]:
-        """The source posterior in float64, some rows of one class at a time, each with the class's position."""
+        """The source posterior in the same way."""
         assert self.source_probs is not None
-        for c in range(len(self.classes)):
-            rows = np.flatnonzero(self.y == c)
+        return self._by_class(self.source_probs)
+
+    def _by_class(self, array: NDArray[Any]) -> Iterator[tuple[int, Floats]]:
+        order = np.argsort(self.y, kind="stable")
+        for c, rows in enumerate(np.split(order, np.cumsum(np.bincount(self.y))[:-1])):
             for start in range(0, len(rows), self.block_rows):
-                yield c, self.source_probs[rows[start : start + self.block_rows]].astype(np.float64)
+                yield c, array[rows[start : start + self.block_rows]].astype(np.float64)
 
     # Shared statistics
 

@@ -54,7 +54,14 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
             if field in arrays:
                 if np.size(arrays[field]) != 1:
                     raise EmbeddingsError(f"{field}: should be one number, found shape {np.shape(arrays[field])}")
+                if np.asarray(arrays[field]).dtype.kind not in "fiu":
+                    raise EmbeddingsError(f"{field}: should be a number, found {np.asarray(arrays[field]).dtype}")
                 arrays[field] = float(np.asarray(arrays[field]).reshape(()))
+        for field in ("class_names", "label_views"):
+            if field in arrays and not np.ndim(arrays[field]):
+                raise EmbeddingsError(
+                    f"{field}: should be a list with an entry per class or view, found a single value"
+                )
         if parts := [arrays.pop(field) for field in GENERAL if field in arrays]:
             if len(parts) < 2:
                 raise EmbeddingsError(f"fields {' and '.join(GENERAL)} go together; one of them is missing")
@@ -66,6 +73,8 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
 
 def _npz(path: Path) -> dict[str, Any]:
     try:
+        if not zipfile.is_zipfile(path):
+            raise EmbeddingsError("cannot be read as .npz (it is no zip archive)")
         with np.load(path, allow_pickle=False) as file:
             return {name: _plain(file, name) for name in file.files if name in FIELDS}
     except (OSError, zipfile.BadZipFile, EOFError) as problem:

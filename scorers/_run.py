@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from scorers._contract import Abstain, registry
+from scorers._contract import reason, registry
 from scorers._embeddings import Embeddings
 
 
@@ -39,11 +39,9 @@ def score_embeddings(
                     result["components"][name] = {
                         term: float(part) for term, part in function.spec.components(e).items()
                     }
-        except Abstain as reason:
-            result["abstained"][name] = str(reason)
         except Exception as problem:
             result["scores"][name] = None
-            result["abstained"][name] = f"raised {type(problem).__name__}: {problem}".replace("\n", " ")[:300]
+            result["abstained"][name] = reason(problem)
         result["seconds"][name] = time.perf_counter() - started - (e.statistics_seconds - shared)
     result["seconds"] = {"statistics": e.statistics_seconds, **result["seconds"]}
     return result

@@ -25,9 +25,8 @@ def sampled(limit: int) -> Callable[[Embeddings], dict[str, float]]:
     return lambda e: {"rows": float(len(sampled_rows(e, limit)))}
 
 
-def canonical_order(x: Floats, y: Ints) -> Ints:
+def canonical_order(along: Floats, y: Ints) -> Ints:
     """An order of the rows that is the same for any order and rotation they come in and any names of the classes: class by class,
-    by inner product with the mean row."""
-    along = x @ x.mean(0)
+    by `along` (N,), the rows' inner products with their mean."""
     middle = np.bincount(y, along) / np.bincount(y)
     return np.lexsort((along, middle[y]))

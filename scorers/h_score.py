@@ -6,6 +6,7 @@ from scorers._contract import Abstain, scorer
 from scorers._embeddings import Embeddings, Floats
 
 NEEDS = {"image", "labels"}
+FAR = 100  # squared distance of the mean from the origin, in total variances
 
 
 def _between(e: Embeddings) -> Floats:
@@ -51,6 +52,8 @@ def shrinkage(e: Embeddings) -> tuple[float, float]:
         - 4 * size * float(mean @ s.sums.sum(0))
     )
     covariance = s.scatter / n
+    if size > FAR * float(np.trace(covariance)):  # the sums would cancel: read the rows again
+        fourth = sum(float((((x - mean) ** 2).sum(1) ** 2).sum()) for x, _ in e.blocks())
     mu = float(np.trace(covariance)) / d
     squared = float((covariance**2).sum())
     spread = (squared - d * mu * mu) / d

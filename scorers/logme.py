@@ -43,9 +43,10 @@ def logme(e: Embeddings, *, lost_terms: bool = False) -> float:
         for _ in range(STEPS):
             before = alpha / beta
             gamma = float((sigma / (sigma + before)).sum())
+            left = n - int(seen.sum()) + float((before / (sigma[seen] + before)).sum())  # n − gamma, without cancelling
             m2 = float(((z[:, k] / (sigma + before)) ** 2).sum())
             res2 = outside + float((inside[:, k] * (before / (sigma + before)) ** 2).sum())
-            alpha, beta = gamma / (m2 + TINY), (n - gamma) / (res2 + TINY)
+            alpha, beta = gamma / (m2 + TINY), left / (res2 + TINY)
             if abs(alpha / beta - before) / before <= TOLERANCE:
                 break
         log_determinant = float(np.log(alpha + beta * sigma[seen] if lost_terms else alpha + beta * sigma).sum())

@@ -1,5 +1,6 @@
 """NCTI: how near the features are to neural collapse, within a pool of models."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,7 +65,9 @@ def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
         else LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrink)
     )
     try:
-        lda.fit(low, e.y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a class of one sample, which has no variance to estimate
+            lda.fit(low, e.y)
     except np.linalg.LinAlgError:
         raise Abstain("the samples of each class are all alike, hence no spread within classes") from None
     features, posterior = lda.transform(low), lda.predict_proba(low)

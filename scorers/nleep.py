@@ -16,7 +16,7 @@ def _reduced(e: Embeddings) -> tuple[Floats, Ints]:
     """A sample's leading principal components, scaled as one, in an order that does not depend on that of the rows; the classes."""
     rows = sampled_rows(e, MAX_ROWS)
     x, y = e.image[rows].astype(np.float64), e.y[rows]
-    order = canonical_order(x, y)
+    order = canonical_order(x @ x.mean(0), y)
     x, y = x[order] - x.mean(0), y[order]
     left, values, _ = np.linalg.svd(x, full_matrices=False)
     if not values[0] > 0:

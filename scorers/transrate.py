@@ -1,11 +1,28 @@
 """TransRate: the mutual information of features and labels by coding rates."""
 
+from collections.abc import Iterator
+from itertools import groupby
+
 import numpy as np
 
 from scorers._contract import Abstain, scorer
-from scorers._embeddings import Embeddings
+from scorers._embeddings import Embeddings, Floats
 
 EPSILON = 1e-4
+
+
+def _rate(blocks: Iterator[Floats], n: int, d: int) -> float:
+    """R of n rows that come in blocks: by their inner products where they are fewer than dimensions."""
+    if n < d:
+        z = np.concatenate(list(blocks))
+        small = z @ z.T
+    else:
+        small = np.zeros((d, d))
+        for z in blocks:
+            small += z.T @ z
+    small /= n * EPSILON
+    small[np.diag_indices_from(small)] += 1
+    return 0.5 * float(np.linalg.slogdet(small)[1])
 
 
 @scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="huang2022transrate")
@@ -26,11 +43,7 @@ def transrate(e: Embeddings, *, weights: str = "uniform") -> float:
     values, _ = e.scatter_eigen
     whole = 0.5 * float(np.log1p(values / (e.n * EPSILON)).sum())
     rates = []
-    for rows in e.class_rows():
-        z = rows - s.mean
-        small = z @ z.T if len(z) < e.d else z.T @ z
-        small /= len(z) * EPSILON
-        small[np.diag_indices_from(small)] += 1
-        rates.append(0.5 * float(np.linalg.slogdet(small)[1]))
+    for c, blocks in groupby(e.class_blocks(), key=lambda block: block[0]):
+        rates.append(_rate((z - s.mean for _, z in blocks), int(s.counts[c]), e.d))
     share = s.counts / s.n if weights == "prior" else None
     return whole - float(np.average(rates, weights=share))

@@ -30,8 +30,8 @@ def parts(block: str) -> list[dict[str, list[float]]]:
         table = {}
         for row in rows:
             kept = [cell for name, cell in zip(head, row, strict=True) if name not in ("", "ms")]
-            words = [cell for cell in kept if not NUMBER.search(cell) and cell not in ("–", "yes", "**no**")]
-            table[" / ".join(words)] = numbers(" ".join(cell for cell in kept if cell not in words))
+            words = [cell for cell in kept[1:] if not NUMBER.search(cell) and cell not in ("–", "yes", "**no**")]
+            table[" / ".join([kept[0], *words])] = numbers(" ".join(cell for cell in kept[1:] if cell not in words))
         assert len(table) == len(rows)
         found.append(table)
     return found

@@ -58,6 +58,7 @@ def test_a_card_is_read(tmp_path: Path) -> None:
         ('name = "mine"', 'name = "other"', "field 'name' is 'other', but the file is called mine.toml"),
         ('title = "My task"', 'titel = "x"\ntitle = "y"', "field 'titel' is not known here"),
         ("[source]\n", "[source]\n\n[[", "not valid TOML"),
+        ("[source]\n", "[source]\nfixed = 2020-01-01\n", "[source]: field 'kind' stands beside a date or time"),
     ],
 )
 def test_bad_cards_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -73,6 +74,9 @@ def test_bad_cards_are_named(old: str, new: str, message: str, tmp_path: Path) -
         ('scene = "object"', 'scene = "objekt"', "field 'scene' is 'objekt'; known: object"),
         ('"red", "blue"', '"red", "ultraviolet"', "'ultraviolet' is nothing that scene 'object' can draw"),
         ("[source]", "[source]\nimbalence = 3", "field 'imbalence' is not known to source 'pocket'"),
+        ("[source]", "[source]\nimbalance = 'k'", "field 'imbalance' should be a number in 1..1000, found 'k'"),
+        ('scene = "object"', "scene = [1]", "field 'scene' should be a text, found [1]"),
+        ("[source]", "[source]\nfixed = 3", "field 'fixed' should be a table, found 3"),
         ("[source]", "[source]\nstyle = {noize = 3.0}", "field 'style.noize' is not known; known: tilt, noise"),
         ("[source]", "[source]\nstyle = {noise = true}", "field 'style.noise' should be of type float, found True"),
     ],
@@ -137,6 +141,10 @@ def test_bad_folders_are_named(tmp_path: Path) -> None:
         sources.load(card_at(tmp_path, FOLDER.replace('"images"', '"other"')), "train")
     with pytest.raises(InputError, match="0 images for class 'cow'"):
         sources.load(card_at(tmp_path, FOLDER.replace('"dog"', '"cow"')), "train")
+    with pytest.raises(CardError, match="field 'folders' should name one folder for each of the 2 classes"):
+        sources.load(card_at(tmp_path, FOLDER + 'folders = ["cat"]'), "train")
+    with pytest.raises(CardError, match="field 'path' should be a text, found 5"):
+        sources.load(card_at(tmp_path, FOLDER.replace('"images"', "5")), "train")
     with pytest.raises(CardError, match="ask for 40 samples, but there are 24; lower the sizes"):
         sources.load(card_at(tmp_path, FOLDER.replace("train = 12", "train = 30")), "train")
 
@@ -160,7 +168,7 @@ batch = 10
 epochs = 2
 [[models]]
 name = "clip"
-load = "ViT-B-32"
+load = "hf-hub:org/name"
 """
 
 
@@ -186,9 +194,17 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
         ('"shapes", "mine.toml"', '"shapes", "shapes"', "field 'tasks' names 'shapes' twice"),
         ("rate = 1e-3", "", "[techniques.clip_adapter]: field 'rate' is missing or not above 0"),
         ("rate = 1e-3", 'rate = "x"', "[techniques.clip_adapter]: field 'rate' should be a number, found 'x'"),
-        ('load = "ViT-B-32"', 'load = "local-dir:nowhere"', "has no open_clip_config.json"),
-        ('load = "ViT-B-32"', 'load = "ViT-B-32"\nbpe = "none.gz"', "field 'bpe' is 'none.gz', but there is no"),
-        ('load = "ViT-B-32"', "", "[[models]] entry 1: field 'load' is missing"),
+        ('load = "hf-hub:org/name"', 'load = "local-dir:nowhere"', "has no open_clip_config.json"),
+        (
+            'load = "hf-hub:org/name"',
+            'load = "hf-hub:org/name"\nbpe = "none.gz"',
+            "field 'bpe' is 'none.gz', but there is no",
+        ),
+        ('load = "hf-hub:org/name"', 'load = "ViT-B-32"', "field 'load' is 'ViT-B-32'; give local-dir:PATH or hf-hub:"),
+        ("rate = 1e-3", "rate = nan", "field 'rate' is nan; give a number of at least 0"),
+        ("epochs = 2", "epochs = 2.5", "field 'epochs' is 2.5; give a whole number"),
+        ("epochs = 2", "epochs = 2\nwarm_up = 1", "field 'warm_up' is not known; known: rate"),
+        ('load = "hf-hub:org/name"', "", "[[models]] entry 1: field 'load' is missing"),
         ('name = "own"', 'name = "owm"', "field 'name' is 'owm', but the file is called own.toml"),
         ('name = "own"', 'name = "own"\ncolour = "red"', "field 'colour' is not known here"),
         (

@@ -73,7 +73,16 @@ def test_unknown_names_end_in_one_line_and_code_2(
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["rum"], ["run", "--jobs", "0"], ["run", "--jobs", "x"], ["list"], ["run", "--format", "pdf"]]
+    "words",
+    [
+        [],
+        ["rum"],
+        ["run", "--jobs", "0"],
+        ["run", "--jobs", "x"],
+        ["run", "--scorers", ","],
+        ["list"],
+        ["run", "--format", "pdf"],
+    ],
 )
 def test_wrong_usage_ends_with_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -125,6 +125,9 @@ def test_a_torn_ledger_is_mended_and_completed_to_the_same(name: str, cut: int, 
     whole = tables(own)
     path = own / "gains" / name
     path.write_bytes(path.read_bytes()[:-cut])
+    if path.suffix == ".jsonl":  # the description is written first, so that of a torn one there are no rows yet
+        rows = own / "gains" / "clip-things.csv"
+        rows.write_text("\n".join(rows.read_text().splitlines()[:-5]) + "\n")
     loaded = small(own)
     assert measure.measure(loaded, loaded, own / "cache", 1, quiet=True) in (1, 2)
     assert tables(own) == whole
@@ -247,6 +250,92 @@ def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: 
     assert warm.returncode == 0, warm.stderr  # 10: torch was loaded where everything was cached
     assert warm.stderr == ""
     assert {name: (tmp_path / "out" / name).read_bytes() for name in first} == first
+
+
+def test_a_ledger_without_descriptions_is_read_and_left_alone(own: Path) -> None:
+    """As a contributor's file may come."""
+    for path in (own / "gains").glob("*.jsonl"):
+        path.unlink()
+    before = tables(own)
+    assert len(rank.measurements(small(own))) == 100
+    for model in ("clip-things", "siglip-signs"):
+        ledger.repair(own / "gains", model)
+    assert tables(own) == before
+
+
+def test_a_task_more_adds_the_missing_rows_alone(own: Path) -> None:
+    whole = tables(own)
+    text = (own / "small.toml").read_text()
+    (own / "small.toml").write_text(text.replace(', "two_strokes.toml"', ""))
+    shutil.rmtree(own / "gains")
+    less = small(own).narrowed(None, None, ["clip_adapter"])
+    assert measure.measure(less, less, own / "cache", 1, quiet=True) == 8
+    (own / "small.toml").write_text(text)
+    more = small(own).narrowed(None, None, ["clip_adapter"])
+    assert measure.measure(more, more, own / "cache", 1, quiet=True) == 10
+    assert len(rank.measurements(small(own))) == 50
+    wanted = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
+    assert tables(own) == wanted
+    assert not ledger.unfinished(own / "gains", "clip-things")
+
+
+def test_a_reader_says_that_a_run_is_torn(own: Path) -> None:
+    path = own / "gains" / "clip-things.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-2]) + "\n")
+    with pytest.raises(
+        LedgerError, match="lacks rows, as an interruption leaves it; `python -m benchmark measure` completes it"
+    ):
+        rank.measurements(small(own))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(",0,", ",x,"), ("siglip-signs,full,0,two_colours,two_colours,", "siglip-signs,full,0,two_colours")],
+)
+def test_a_bad_row_of_a_ledger_is_named(old: str, new: str, own: Path) -> None:
+    path = own / "gains" / "siglip-signs.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(LedgerError, match=r"siglip-signs\.csv: row \d+ should have 7 fields"):
+        measure.open_runs(small(own), small(own))
+
+
+def test_scores_of_one_scorer_become_stale_with_those_it_is_made_of() -> None:
+    import scorers
+
+    modules = {
+        Path(path).stem for path in score._modules(scorers.registry().scorers["ped"].spec.function.__module__, set())
+    }
+    assert {"ped", "sfda", "logme"} <= modules
+
+
+def test_a_faulty_pool_or_ledger_scorer_abstains_and_the_run_goes_on(
+    own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import scorers
+
+    @scorers.scorer(needs={"image"}, pool=lambda pool: [part["nothing"] for part in pool])
+    def lost(e: object) -> dict[str, float]:
+        return {"a": 1.0}
+
+    @scorers.scorer(needs={"image"}, pool=lambda pool: [float("nan")] * len(pool))
+    def vague(e: object) -> dict[str, float]:
+        return {"a": 1.0}
+
+    @scorers.scorer(needs={"ledger"})
+    def sour(e: object) -> float:
+        raise ZeroDivisionError("sour")
+
+    found = scorers.registry().scorers | {"lost": lost, "vague": vague, "sour": sour}
+    monkeypatch.setattr(scorers.registry(), "scorers", found)
+    from benchmark.run import run
+
+    board, _ = run(small(own), ["lost", "vague", "sour", "iimm"], Cache(own / "cache"), own / "out", 1, quiet=True)
+    assert {line.scorer for line in board.lines} == {"lost", "vague", "sour", "iimm"}
+    assert {line.coverage for line in board.lines if line.scorer != "iimm"} == {0.0}
+    said = capsys.readouterr().err
+    assert "scorer 'lost' abstains on 10 cells: raised KeyError: 'nothing'" in said
+    assert "scorer 'sour' abstains" in said
+    assert "vague" not in said
 
 
 def test_rank_and_score_are_commands_of_their_own(own: Path, command: Command, tmp_path: Path) -> None:

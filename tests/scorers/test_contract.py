@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,6 +155,21 @@ def test_a_file_in_the_folder_is_a_scorer_and_a_broken_one_is_said(
     assert found.failures["broken"].startswith("cannot be imported: ModuleNotFoundError")
     assert "SyntaxError" in found.failures["wrong"]
     assert any("named like another" in reason for reason in found.failures.values())
+
+
+def test_a_dropped_in_file_may_use_the_other_scores_by_name(tmp_path: Path) -> None:
+    root = Path(scorers.__file__).parent
+    shutil.copytree(root, tmp_path / "scorers", ignore=shutil.ignore_patterns("__pycache__"))
+    uses = "from scorers import logme, sfda, scorer\n\n@scorer(needs={{'image', 'labels'}})\ndef {0}(e):\n    'Mine.'\n    return logme(e) + sfda(e)\n"
+    for name in ("a_first", "z_last"):
+        (tmp_path / "scorers" / f"{name}.py").write_text(uses.format(name))
+    code = (
+        "import numpy as np, scorers\n"
+        "e = scorers.Embeddings(np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2)\n"
+        "assert scorers.a_first(e) == scorers.z_last(e) == scorers.logme(e) + scorers.sfda(e)\n"
+        "assert not scorers.registry().failures\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 def test_installed_plugins_are_found_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

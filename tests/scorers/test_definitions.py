@@ -488,6 +488,21 @@ def test_ncti_combines_the_pool_by_min_max() -> None:
         combine(pool[:1])
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e4])
+def test_a_large_offset_does_not_spoil_the_shrinkage(
+    offset: float, random_embeddings: Callable[..., Embeddings]
+) -> None:
+    e = random_embeddings(150, 12)
+    far = Embeddings(np.array(e.image) * 3 + offset, e.labels)
+    assert scorers.h_score_shrunk(far) == pytest.approx(h_score_shrunk(far), rel=1e-5)
+
+
+def test_transrate_in_blocks_equals_that_of_whole_classes(random_embeddings: Callable[..., Embeddings]) -> None:
+    for n, d in ((40, 90), (200, 10)):
+        e = random_embeddings(n, d, block_rows=3)
+        assert scorers.transrate(e) == pytest.approx(transrate(e), rel=1e-9)
+
+
 def test_gbc_keeps_the_logarithm_where_the_score_underflows(random_embeddings: Callable[..., Embeddings]) -> None:
     e = random_embeddings(80, 60, 4)
     apart = Embeddings(np.array(e.image) + 5.0 * np.eye(4)[e.y] @ np.ones((4, 60)) * (1 + e.y[:, None]), e.y)

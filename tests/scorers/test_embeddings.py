@@ -96,6 +96,28 @@ def test_unreadable_files_are_said(tmp_path: Path) -> None:
             load_embeddings(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"logit_scale": np.array("abc")}, "logit_scale: should be a number, found <U3"),
+        ({"class_names": np.array("abc")}, "class_names: should be a list"),
+        ({"label_views": np.array(1.0)}, "label_views: should be a list"),
+        ({"general_mean": np.zeros(4)}, "fields general_mean and general_deviation go together"),
+    ],
+)
+def test_wrong_extras_are_named(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    with pytest.raises(EmbeddingsError, match=message):
+        load_embeddings(written(tmp_path, "npz", image=X, labels=Y, **arrays))
+
+
+def test_what_only_looks_like_npz_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "e.npy", X)
+    for body in (b"garbage", (tmp_path / "e.npy").read_bytes(), b""):
+        (tmp_path / "e.npz").write_bytes(body)
+        with pytest.raises(EmbeddingsError, match=r"e\.npz: cannot be read as \.npz"):
+            load_embeddings(tmp_path / "e.npz")
+
+
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:

@@ -58,6 +58,24 @@ def test_rotation_does_not_matter(name: str, random_embeddings: Make) -> None:
     assert value(name, turned, **options) == pytest.approx(value(name, e, **options), rel=1e-6)
 
 
+SCALE_FREE = ["knn", "ncc", "silhouette", "int", "lfc", "h_score", "h_score_shrunk", "cka_text", "parc", "concept_variance",
+              "zero_shot_accuracy", "emms"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCALE_FREE)
+def test_scale_does_not_matter_where_it_should_not(name: str, random_embeddings: Make) -> None:
+    e = random_embeddings()
+    assert value(name, Embeddings(7 * e.image, e.labels, **arrays(e))) == pytest.approx(value(name, e), rel=1e-6)
+
+
+def test_similarities_grow_with_the_rows(random_embeddings: Make) -> None:
+    e = random_embeddings()
+    longer = Embeddings(7 * e.image, e.labels, **arrays(e))
+    for name in ("iimm_inter", "text_alignment", "text_uniformity", "zero_shot_margin"):
+        assert value(name, longer) == pytest.approx(7 * value(name, e))
+    assert scorers.iimm_intra(longer) == pytest.approx(49 * scorers.iimm_intra(e))
+
+
 def test_any_invertible_map_leaves_the_h_score(random_embeddings: Make) -> None:
     e = random_embeddings(200, 12)
     bent = np.random.default_rng(3).normal(size=(12, 12))
