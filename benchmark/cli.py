@@ -365,7 +365,7 @@ def _rank(args: argparse.Namespace) -> None:
         for s in leaderboard.read_scores(path)
         if not s.technique and s.model in models and s.task in tasks
     ]
-    board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows)
+    board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows, _cache(args))
     paths = rank.publish(board, _out(args, suite))
     print(leaderboard.render(board, args.format), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
@@ -488,6 +488,8 @@ def _about(key: dict[str, Any]) -> str:
     task = key.get("task") or (images.get("task") if isinstance(images, dict) else None) or {}
     if "name" in task:
         return str(task["name"])
+    if "suite" in key:
+        return str(key["suite"])
     return f"{len(images)} tasks" if isinstance(images, list) else f"{len(key.get('texts', []))} texts"
 
 

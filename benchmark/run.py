@@ -57,7 +57,7 @@ def run(
     seconds["score"] = time.perf_counter() - started
 
     started = time.perf_counter()
-    board = rank.rank(suite.name, cells, rows)
+    board = rank.rank(suite.name, cells, rows, cache)
     paths = rank.publish(board, out)
     seconds["rank"] = time.perf_counter() - started
 

@@ -4,7 +4,7 @@ from leaderboard import make_board, read_ledger, read_scores, render
 print(render(make_board(read_scores(path), read_ledger(folder)), "md"))
 """
 
-from leaderboard.board import Board, Line, make_board
+from leaderboard.board import Board, Line, from_json, make_board, to_json
 from leaderboard.errors import LeaderboardError
 from leaderboard.render import FORMATS, as_dict, render
 from leaderboard.tables import Row, Score, read_ledger, read_scores
@@ -20,6 +20,7 @@ __all__ = [
     "Row",
     "Score",
     "as_dict",
+    "from_json",
     "make_board",
     "measured",
     "ranks_elsewhere",
@@ -27,4 +28,5 @@ __all__ = [
     "read_scores",
     "render",
     "static_rank",
+    "to_json",
 ]

@@ -1,7 +1,9 @@
 """The board: every scorer's correlation with every target, with intervals from resampling whole tasks."""
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +65,23 @@ class Board:
             for x in self.lines
             if (x.scorer, x.technique, x.target, x.axis, x.measure) == (scorer, technique, target, axis, measure)
         )
+
+
+def to_json(board: Board) -> str:
+    """The board in full precision, for `from_json`."""
+    return json.dumps(asdict(board))
+
+
+def from_json(text: str) -> Board:
+    """The board that `to_json` wrote."""
+    fields = json.loads(text)
+    lines = []
+    for line in fields.pop("lines"):
+        over = {name: tuple(lead) for name, lead in line.pop("over").items()}
+        lines.append(Line(**line, over=over))
+    ranking = {k: {t: tuple(names) for t, names in of.items()} for k, of in fields.pop("ranking").items()}
+    names: dict[str, Any] = {name: tuple(fields.pop(name)) for name in ("models", "tasks", "techniques", "seeds")}
+    return Board(**fields, **names, lines=tuple(lines), ranking=ranking)
 
 
 def make_board(

@@ -136,6 +136,10 @@ def test_the_same_board_every_time_and_in_any_order_of_rows(board: Board) -> Non
     assert render(again, "json") == render(board, "json")
 
 
+def test_a_board_is_the_same_after_a_journey_through_json(board: Board) -> None:
+    assert leaderboard.from_json(leaderboard.to_json(board)) == board
+
+
 def test_static_rank_never_looks_at_the_task_itself() -> None:
     ranks = static_rank(AFTER)
     changed = AFTER.copy()
