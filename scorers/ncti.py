@@ -1,15 +1,15 @@
 """NCTI: how near the features are to neural collapse, within a pool of models."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from scorers._contract import Abstain, Components, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._embeddings import Embeddings, Floats, Statistics, eigen, statistics
 from scorers._pool import unit_range
+from scorers.sfda import discriminants, shrunk, softmax, spread_within
 
-DIMENSIONS, TOP = 64, 32
+DIMENSIONS, TOP, ROUNDING = 64, 32, 1e-12
 
 
 def combine(pool: Sequence[Components]) -> list[float]:
@@ -30,15 +30,39 @@ def _principal(e: Embeddings, randomised: bool) -> tuple[Floats, Floats]:
     else:
         values, vectors = e.scatter_eigen
         axes, variances = vectors[:, ::-1][:, :DIMENSIONS], values[::-1][:DIMENSIONS] / (e.n - 1)
+        seen = values[::-1][:DIMENSIONS] > values[-1] * ROUNDING
+        axes = np.where(seen, axes, 0)  # no discriminants of rounding errors
     return np.concatenate([(x - e.statistics.mean) @ axes for x, _ in e.blocks()]), variances
+
+
+def _shrunk_axes(s: Statistics, shrink: float) -> Floats:
+    """(D, C−1) discriminant axes in which the shrunk within-class covariance is the identity.
+
+    As published, the total covariance is shrunk too, each towards its own mean variance, and what lies between the classes is the
+    difference of the two.
+    """
+    from scipy.linalg import eigh
+
+    within, total = shrunk(s.within / s.n, shrink), shrunk(s.scatter / s.n, shrink)
+    _, vectors = eigh(total - within, within)
+    return np.asarray(vectors[:, ::-1][:, : len(s.counts) - 1])
+
+
+def _plain_axes(s: Statistics, weights: Floats) -> Floats:
+    """The same without shrinkage, from the discriminants' weights W⁻¹μ (D, C): M'W⁻¹M is the Gram matrix of the centred means M."""
+    share = np.sqrt(s.counts / s.n)
+    centred = (weights - (weights @ s.counts / s.n)[:, None]) * share
+    values, vectors = eigen(((s.means - s.mean) * share[:, None]) @ centred)
+    seen = values > values.max() * ROUNDING
+    return np.asarray(centred @ (vectors[:, seen] / np.sqrt(values[seen])))
 
 
 @scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="wang2023ncti", pool=combine)
 def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
     """Nearness to neural collapse: class-mean accuracy and feature spread, less the spread of posteriors within classes.
 
-    PCA to 64 dimensions; s = max(exp(−Σ of the top 32 variances), 1e-10); linear discriminants (svd if s = 1e-10, else eigen with
-    shrinkage s). seli: nuclear norm of the centred discriminant features; ncc: mean posterior of the own class; vc: ln Σ_c of the
+    PCA to 64 dimensions; s = max(exp(−Σ of the top 32 variances), 1e-10); linear discriminants under the within-class covariance
+    over N, shrunk by s unless s = 1e-10. seli: nuclear norm of the centred discriminant features; ncc: mean posterior of the own class; vc: ln Σ_c of the
     nuclear norm of class c's posteriors. Relative to a pool of models: over it, minmax(ncc) + minmax(seli) − minmax(vc).
     Needs N ≥ 64 and D ≥ 64.
 
@@ -47,8 +71,6 @@ def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
 
     Source: Wang et al., ICCV 2023.
     """
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
     if len(e.classes) < 2:
         raise Abstain("needs at least 2 classes, found 1")
     if min(e.n, e.d) < DIMENSIONS:
@@ -59,18 +81,11 @@ def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
         raise ValueError(f"pca is '{pca}'; give 'published' or 'exact'")
     low, variances = _principal(e, randomised=pca == "published" and max(e.n, e.d) > 500 and e.n < 10 * e.d)
     shrink = max(float(np.exp(-variances[:TOP].sum())), 1e-10)
-    lda = (
-        LinearDiscriminantAnalysis(solver="svd")
-        if shrink == 1e-10
-        else LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrink)
-    )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a class of one sample, which has no variance to estimate
-            lda.fit(low, e.y)
-    except np.linalg.LinAlgError:
-        raise Abstain("the samples of each class are all alike, hence no spread within classes") from None
-    features, posterior = lda.transform(low), lda.predict_proba(low)
+    sums = statistics([(low, e.y)], len(e.classes))
+    spread_within(sums)
+    weights, offsets = discriminants(sums, shrink if shrink > 1e-10 else 0.0)
+    posterior = softmax(low @ weights + offsets)
+    features = low @ (_shrunk_axes(sums, shrink) if shrink > 1e-10 else _plain_axes(sums, weights))
     features = features - features.mean(0)
     nuclear = [float(np.linalg.norm(posterior[e.y == c], "nuc")) for c in range(len(e.classes))]
     return {

@@ -8,17 +8,20 @@ from scorers._contract import Abstain, scorer
 from scorers._embeddings import Embeddings, Floats, Ints, Statistics, eigen, statistics
 
 
+def shrunk(covariance: Floats, shrink: float) -> Floats:
+    """(1 − shrink)·covariance + shrink·(mean variance)·I."""
+    mean_variance = float(np.trace(covariance)) / len(covariance)
+    return (1 - shrink) * covariance + shrink * mean_variance * np.eye(len(covariance))
+
+
 def discriminants(s: Statistics, shrink: float) -> tuple[Floats, Floats]:
     """Weights (D, C) and offsets (C,) of the linear discriminants under the within-class covariance, shrunk towards a multiple of
     the identity by `shrink` in 0..1. Unshrunk, directions without variance have no weight."""
     from scipy.linalg import cho_factor, cho_solve
 
     within = s.within / s.n
-    mean_variance = float(np.trace(within)) / len(within)
     if shrink > 0:
-        within *= 1 - shrink
-        within[np.diag_indices_from(within)] += shrink * mean_variance
-        weights: Floats = cho_solve(cho_factor(within), s.means.T)
+        weights: Floats = cho_solve(cho_factor(shrunk(within, shrink)), s.means.T)
     else:
         values, vectors = eigen(within)
         seen = values > values.max() * len(values) * np.finfo(np.float64).eps

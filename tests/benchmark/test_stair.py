@@ -152,7 +152,10 @@ def test_a_killed_measurement_goes_on_to_the_same_ledger(measured: Path, own: Pa
 def test_control_c_ends_in_one_line(own: Path) -> None:
     shutil.rmtree(own / "gains")
     words = [sys.executable, "-m", "benchmark", "measure", "--suite", "small.toml", "--jobs", "2", "--cache", "cache"]
-    process = subprocess.Popen(words, cwd=own, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        words, cwd=own, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list((own / "gains").glob("*.csv")):
         time.sleep(0.05)
