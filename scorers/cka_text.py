@@ -12,6 +12,7 @@ def cka_text(e: Embeddings) -> float:
 
     ‖X'Y‖²/(‖X'X‖‖Y'Y‖) in Frobenius norms, X the rows and Y the texts of their labels, both centred; in 0..1. O(D² + C·D²) after
     the shared pass.
+    Abstains on rows or texts that are all alike.
 
     Source: Kornblith et al., ICML 2019.
     """

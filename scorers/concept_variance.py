@@ -22,6 +22,7 @@ def concept_variance(e: Embeddings, *, alpha: float = 2.0) -> float:
     Features min-max scaled; d_ij Euclidean; w_ij = 2^(−α·d_ij/max(√D − d_ij, 1e-10)), w_ii = 0; −mean_i Σ_j w_ij·1[y_j ≠ y_i]/Σ_j w_ij,
     in -1..0; a sample whose weights all vanish is left out. Above 3,000 rows a seeded class-balanced sample, its size in component
     `rows`. O(rows²·D), in blocks.
+    Abstains on one class, or rows that are all alike.
 
     Source: Singh et al., 2025.
     """

@@ -33,6 +33,7 @@ def emms(e: Embeddings) -> float:
     λ = 1/K; W = lstsq(X, Σλ_kF_k); λ' = sparsemax(lstsq(stacked F, vec(XW))); −‖XW − Σλ'_kF_k‖²/(N·E), at most 0. Views must be
     equally wide: those of another width than the most frequent are left out. Published code multiplies by E where it should divide,
     and overwrites the caller's views. All from class sums: O(D³ + D·C·E·K).
+    Abstains on one class, or a pool of one model.
 
     Source: Meng et al., NeurIPS 2023.
     """

@@ -37,6 +37,7 @@ def etran(e: Embeddings, *, share: float = 1.0) -> dict[str, float]:
     discriminants with the pooled within-class covariance (inverted where it has variance). Relative to a pool of models: over it,
     .15·minmax(energy) + .85·minmax(lda). Published code solves the discriminants' non-symmetric problem with a symmetric solver,
     which leaves nearest class mean; and takes the energy of features, on unit rows nearly ln D for all. O(N·D·C + D³).
+    Abstains on one class, no more samples than classes, or classes without spread.
 
     Source: Gholami et al., ICCV 2023.
     """

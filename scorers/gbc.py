@@ -60,6 +60,7 @@ def gbc_diagonal(e: Embeddings) -> float:
     −Σ_{c≠c'} exp(−B), B = ⅛Σ_d(Δμ_d)²/σ̄_d + ½Σ_d(ln σ̄_d − ½ln σ_c,d − ½ln σ_c',d), σ̄ the mean of the two variances (ddof 0,
     floor 1e-4), over ordered pairs; no PCA. At most 0. In many dimensions it underflows to ties: component `log_overlap`,
     ln of the sum, does not. O(C²·D).
+    Abstains on one class, or a class of one sample.
 
     Source: Pándy et al., CVPR 2022.
     """
@@ -78,6 +79,7 @@ def gbc_spherical(e: Embeddings, *, log_term: str = "correct") -> float:
 
     As `gbc_diagonal` with σ_c the mean over the dimensions of class c's floored variances, so that the log term counts D times;
     log_term="published" counts it once, as the published code does.
+    Abstains on one class, or a class of one sample.
 
     Source: Pándy et al., CVPR 2022.
     """

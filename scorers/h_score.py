@@ -26,6 +26,7 @@ def h_score(e: Embeddings) -> float:
 
     tr(pinv(cov X)·cov(E[X|y])), both with N−1; at most min(D, C−1), which it reaches, and so says nothing, when N ≤ D.
     The same after any invertible linear map of X. O(D³).
+    Abstains on one class.
 
     Source: Bao et al., ICIP 2019.
     """
@@ -67,6 +68,7 @@ def h_score_shrunk(e: Embeddings) -> float:
 
     tr(pinv(Σ_a)·(1−a)·cov(E[X|y])) with Σ_a = (1−a)·cov X + a·tr(cov X)/D·I, a the shrinkage, cov X over N and cov(E[X|y])
     over N−1. O(D³).
+    Abstains on one class.
 
     Source: Ibrahim, Ponomareva, Mazumder, 2021.
     """

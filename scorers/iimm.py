@@ -38,6 +38,7 @@ def iimm(e: Embeddings) -> float:
     ½·(inter + intra), with inter the mean over samples i and classes c ≠ y_i of ⟨x_i, t_c⟩ and intra the mean over pairs
     i < j of ⟨x_i, x_j⟩. Rows are meant to be unit; then it lies in [-1, 1], and higher means more gain and more forgetting.
     Read from sums: O(N·D + C·D), where published code forms all N² pairs.
+    Abstains on one class text, or one sample.
 
     Source: Niss, Vogt-Lowell, Tsiligkaridis, ICCV 2025.
     """
@@ -49,6 +50,7 @@ def iimm_inter(e: Embeddings) -> float:
     """Mean similarity of an image to the texts of the classes that are not its own.
 
     The first term of `iimm` alone.
+    Abstains on one class text.
     """
     return _inter(e)
 
@@ -58,5 +60,6 @@ def iimm_intra(e: Embeddings) -> float:
     """Mean similarity of two images, whatever their classes.
 
     The second term of `iimm` alone; published code calls the two by each other's names.
+    Abstains on one sample.
     """
     return _intra(e)

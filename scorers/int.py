@@ -22,6 +22,7 @@ def int_(e: Embeddings) -> float:
 
     Euclidean distance of rows brought to unit length. Above 5,000 rows a seeded class-balanced sample, its size in component
     `rows`. O(rows²·D), in blocks.
+    Abstains on one class, or a row of zeros.
 
     Source: Singh et al., 2025.
     """

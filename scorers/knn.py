@@ -21,6 +21,7 @@ def knn(e: Embeddings) -> float:
 
     Euclidean distance on the rows as given (on unit rows the same order as cosine); in 0..1; ties go to the earlier row. Above
     10,000 rows a seeded class-balanced sample, its size in component `rows`. O(rows²·D), in blocks.
+    Abstains on one class.
 
     Source: Renggli et al., CVPR 2022.
     """

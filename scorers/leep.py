@@ -12,6 +12,7 @@ def leep(e: Embeddings) -> float:
 
     With P_iz the posterior and q(y|z) = Σ_{i: y_i=y} P_iz / Σ_i P_iz: mean_i ln Σ_z q(y_i|z)·P_iz. In nats, between −H(Y) and 0.
     Some published copies leave the logarithm out, some turn the sign. O(N·Z).
+    Abstains on one class.
 
     Source: Nguyen et al., ICML 2020.
     """

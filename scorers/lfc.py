@@ -12,6 +12,7 @@ def lfc(e: Embeddings) -> float:
 
     K = XX' less its grand mean, L_ij = +1 where y_i = y_j and −1 elsewhere, less its grand mean: ⟨K, L⟩/(‖K‖‖L‖), in -1..1.
     Neither is formed: ‖XX'‖ = ‖X'X‖, and ⟨XX', L⟩ needs only the class sums. O(D²) after the shared pass.
+    Abstains on one class, or rows that are all alike.
 
     Source: Deshpande et al., 2021.
     """

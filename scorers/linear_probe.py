@@ -23,6 +23,7 @@ def linear_probe(e: Embeddings, *, ridge: float = 1.0) -> float:
 
     One-hot targets ±1, an intercept, penalty ridge·‖W‖²; the class of the largest output; in 0..1. The sums of a fold taken from
     those of all rows are those of the rest, so that every row is read twice: O(N·D² + D³).
+    Abstains on one class, or fewer than 10 samples.
 
     Source: ridge regression, Hoerl and Kennard, 1970; linear probes as measured on CLIP: Radford et al., ICML 2021.
     """

@@ -20,6 +20,7 @@ def logme(e: Embeddings, *, lost_terms: bool = False) -> float:
 
     All D terms of the determinant are summed, also where N < D; code in wide use drops those of zero eigenvalues and then
     reports values around 30 (lost_terms=True does so). No centring, no bias. O(D³ + C·D²) after the shared pass.
+    Abstains on one class, or rows that are all zero.
 
     Source: You et al., ICML 2021.
     """

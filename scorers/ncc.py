@@ -11,6 +11,7 @@ def ncc(e: Embeddings) -> float:
     """Share of samples whose nearest class mean is that of their class, each sample left out of its own.
 
     Euclidean distance, in 0..1; the only sample of a class counts as wrong. O(N·C·D).
+    Abstains on one class.
 
     Source: Mensink et al., TPAMI 2013.
     """

@@ -12,6 +12,7 @@ def nce(e: Embeddings) -> float:
 
     −H(Y|Z) in nats from the counts of (y_i, z_i = argmax_z P_iz); at most 0. Several published tables swap the arguments, and
     −H(Z|Y) is another number.
+    Abstains on one class.
 
     Source: Tran et al., ICCV 2019.
     """

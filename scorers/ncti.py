@@ -68,6 +68,7 @@ def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
 
     pca="published" does as scikit-learn's PCA(64, random_state=0) does by itself: a randomised solver where max(N, D) > 500 and
     N < 10·D, which moves the terms by up to a thousandth, and the exact one elsewhere; "exact" is exact everywhere.
+    Abstains on one class, or classes without spread.
 
     Source: Wang et al., ICCV 2023.
     """

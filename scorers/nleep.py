@@ -73,6 +73,7 @@ def nleep(e: Embeddings, *, covariance: str = "diag") -> float:
     steps from k-means++ seeds; its responsibilities as the posterior of `leep`. Component `spread` is the deviation over the seeds.
     Overfits where components approach N. Above 2,000 rows a seeded class-balanced sample, its size in component `rows`.
     covariance is that of the mixture: "diag", "full", "tied" or "spherical".
+    Abstains on one class, or fewer than 5 samples that differ.
 
     Source: Li et al., CVPR 2021.
     """

@@ -44,6 +44,7 @@ def pactran_dirichlet(e: Embeddings, *, alpha: float = 1.0) -> float:
     With a0_c = α·n_c/N + 1e-10 and Q = P, ten times: A = a0 + Y'Q; Q = softmax_z(ln(P + 1e-10) + ψ(A)[y_i] − ψ(Σ_c A)). Then
     (1/(N·C))·Σ_z [lnΓ(Σ_c a0) − Σ_c lnΓ(a0) − (lnΓ(Σ_c A) − Σ_c lnΓ(A)) − Σ_i Q(ln Q − ln(P + 1e-10))]. Published values are the
     negative of it, lower being better. O(10·N·Z); Q is not formed.
+    Abstains on one class.
 
     Source: Ding et al., ECCV 2022.
     """
@@ -66,6 +67,7 @@ def pactran_gamma(e: Embeddings, *, alpha: float = 1.0) -> float:
 
     With a0 as in `pactran_dirichlet` and Q = P, ten times: A = a0 + Y'Q; Q = softmax_z(ln(P + 1e-10) + ψ(A)[y_i]); and w_i = Σ_z P_iz·Σ_c A_cz.
     Then −((1/(N·C))·[Σ(lnΓ(a0) − lnΓ(A)) + Σ_i(Σ_z Q(ln Q − ln(P + 1e-10)) + ln w_i − 1)] + 1). O(10·N·Z); Q is not formed.
+    Abstains on one class.
 
     Source: Ding et al., ECCV 2022.
     """
@@ -91,6 +93,7 @@ def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0
     starts from unseeded noise and stops at 100 steps). h the diagonal of the Hessian: h_W = Σ_i x_id²·p_ic(1 − p_ic) + 1/(λN),
     h_b = Σ_i p_ic(1 − p_ic). Score: −(loss + ½·(DC/(λN))·(s²/D)·ln(Σh·λN/(DC) + 1e-10)), (λ, s²) = (1, 100). Above 2,000 rows a seeded
     class-balanced sample, its size in component `rows`. O(rows·D·C) a step.
+    Abstains on one class.
 
     Source: Ding et al., ECCV 2022.
     """

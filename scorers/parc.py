@@ -41,6 +41,7 @@ def parc(e: Embeddings, *, dimensions: int | None = 32, max_rows: int = MAX_ROWS
     label_ties="published" correlates the one-hot rows in floating point as published code does. All pairs of different classes are
     tied there, and rounding breaks those ties by which two classes they are: another number, by up to 4 % on the golden inputs, that
     changes with the order of the classes.
+    Abstains on one class, or a sample without variance over its dimensions.
 
     Source: Bolya, Mittapalli, Hoffman, NeurIPS 2021.
     """

@@ -29,6 +29,7 @@ def ped(e: Embeddings, *, time: float = 0.1, reach: float = 0.6, exit_ratio: flo
     R_c = √Σ_d var_cd; for every two classes f = max(.6(R_a + R_b) − ‖μ_a − μ_b‖, 0), and each moves away from the other along the
     line of means by min(½t²f, f), t = .1; every sample moves with its class. Stops after six steps, or when the classes' summed
     movement has fallen to half the first step's. Then the standardising is undone. O(6·C²·D) and a copy of the rows.
+    Abstains on one class, or classes without spread.
 
     Source: Li et al., ICCV 2023.
     """

@@ -63,6 +63,7 @@ def sfda(e: Embeddings, *, eigenvalue: str = "published") -> float:
 
     eigenvalue="published" takes for eig_max what published code takes: the Rayleigh quotient after three double power steps from
     the row sums of S, which can fall 10 % short where the spectrum is flat; "exact" takes the eigenvalue.
+    Abstains on one class, or classes without spread.
 
     Source: Shao et al., ECCV 2022.
     """

@@ -13,6 +13,7 @@ def silhouette(e: Embeddings) -> float:
     mean_i (b_i − a_i)/max(a_i, b_i), a_i the mean distance to the others of its class, b_i the smallest mean distance to another
     class; 0 for the only sample of a class; in -1..1. A mean cosine distance to a class is one less the inner product with the
     class's mean direction, so no pairs are formed and no rows are sampled: O(N·C·D).
+    Abstains on one class, or a row of zeros.
 
     Source: Rousseeuw, 1987.
     """

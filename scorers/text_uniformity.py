@@ -12,6 +12,7 @@ def text_uniformity(e: Embeddings) -> float:
 
     mean_c mean_{i: y_i ≠ c} ⟨x_i, t_c⟩, in -1..1 on unit rows. `iimm_inter` weighs texts by the images they are wrong for instead;
     the two differ where classes are imbalanced. Claims no direction. O(C·D) after the shared pass.
+    Abstains on one class.
 
     Source: Wang and Isola, ICML 2020.
     """

@@ -32,6 +32,7 @@ def transrate(e: Embeddings, *, weights: str = "uniform") -> float:
     R(Z) − mean_c R(Z_c) with R(Z) = ½ logdet(I + Z'Z/(nε)), ε = 1e-4, Z centred by the global mean (the classes too). In nats;
     grows with D. weights="uniform" takes the mean over classes as published code does, "prior" weighs them by size as the
     paper does; they differ under imbalance. O(N·D·min(D, n_c)).
+    Abstains on one class.
 
     Source: Huang et al., ICML 2022.
     """

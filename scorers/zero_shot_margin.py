@@ -10,6 +10,7 @@ def zero_shot_margin(e: Embeddings) -> float:
 
     scale · mean_i (⟨x_i, t_{y_i}⟩ − max_{c ≠ y_i} ⟨x_i, t_c⟩). A baseline that sees how sure the model is. O(N·C·D), shared with
     `zero_shot_accuracy`.
+    Abstains on one class text.
     """
     assert e.text is not None
     assert e.logit_scale is not None
