@@ -33,9 +33,7 @@ TEST = '''\
 
 import numpy as np
 import pytest
-from {module} import {name}
-
-from scorers import Embeddings, check_scorer
+{imports}
 
 
 def test_it_keeps_the_contract():
@@ -89,6 +87,10 @@ def new_scorer(name: str, package: Path | None) -> list[Path]:
         raise UsageError(f"there is a scorer '{name}' already; choose another name")
     module = f"{name}_scorer" if package else f"scorers.{name}"
     fields = {"name": name, "title": name.replace("_", " ").capitalize(), "module": module}
+    if package:
+        fields["imports"] = f"from {module} import {name}\n\nfrom scorers import Embeddings, check_scorer"
+    else:
+        fields["imports"] = f"\nfrom scorers import Embeddings, {', '.join(sorted(['check_scorer', name]))}"
     fields["project"] = f"{name.replace('_', '-')}-scorer"
     if package:
         texts = {
