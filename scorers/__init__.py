@@ -42,7 +42,6 @@ __all__ = [
     "discover",
     "load_embeddings",
     "number",
-    "publish",
     "reason",
     "registry",
     "score_embeddings",

@@ -123,6 +123,12 @@ def scorer(
     return declare
 
 
+def need_two_classes(e: Embeddings) -> None:
+    """Abstain where only one class occurs."""
+    if len(e.classes) < 2:
+        raise Abstain("needs at least 2 classes, found 1")
+
+
 def reason(problem: Exception) -> str:
     """Why a scorer abstains, in one line."""
     if isinstance(problem, Abstain):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings
 from scorers._sampling import sampled, sampled_rows
 
@@ -26,8 +26,7 @@ def concept_variance(e: Embeddings, *, alpha: float = 2.0) -> float:
 
     Source: Singh et al., 2025.
     """
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     rows = sampled_rows(e, MAX_ROWS)
     x, y = e.image[rows].astype(np.float64), e.y[rows]
     width = np.ptp(x, axis=0)

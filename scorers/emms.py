@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 
 
@@ -38,8 +38,7 @@ def emms(e: Embeddings) -> float:
     Source: Meng et al., NeurIPS 2023.
     """
     assert e.label_views is not None
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     widths = Counter(view.shape[1] for view in e.label_views)
     if not widths:
         raise Abstain("needs the class texts of at least one other model, and there is none")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scorers._contract import Abstain, Components, scorer
+from scorers._contract import Abstain, Components, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 from scorers._pool import unit_range
 from scorers.sfda import discriminants, softmax, spread_within
@@ -43,8 +43,7 @@ def etran(e: Embeddings, *, share: float = 1.0) -> dict[str, float]:
     """
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}; give one in 0..1")
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     if e.n <= len(e.classes):
         raise Abstain(f"needs more samples than classes, found {e.n} and {len(e.classes)}")
     spread_within(e.statistics)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 
 FLOOR = 1e-4
@@ -13,8 +13,7 @@ FLOOR = 1e-4
 def _moments(e: Embeddings) -> tuple[Floats, Floats]:
     """Class means and variances (ddof 0, floored), each (C, D)."""
     s = e.statistics
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     if s.counts.min() < 2:
         raise Abstain(f"class {int(e.classes[s.counts.argmin()])} has a single sample, hence no variance")
     return s.means, np.maximum(s.squares / s.counts[:, None] - s.means**2, 0.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 
 NEEDS = {"image", "labels"}
@@ -15,11 +15,6 @@ def _between(e: Embeddings) -> Floats:
     return ((s.means - s.mean) * np.sqrt(s.counts / (s.n - 1))[:, None]).T
 
 
-def _check(e: Embeddings) -> None:
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
-
-
 @scorer(needs=NEEDS, predicts={"accuracy": +1}, cite="bao2019hscore", cost="sums")
 def h_score(e: Embeddings) -> float:
     """Trace of the between-class covariance in units of the total covariance.
@@ -30,7 +25,7 @@ def h_score(e: Embeddings) -> float:
 
     Source: Bao et al., ICIP 2019.
     """
-    _check(e)
+    need_two_classes(e)
     values, vectors = e.scatter_eigen
     keep = values > values.max() * max(e.n, e.d) * np.finfo(np.float64).eps
     along = vectors[:, keep].T @ _between(e)
@@ -72,7 +67,7 @@ def h_score_shrunk(e: Embeddings) -> float:
 
     Source: Ibrahim, Ponomareva, Mazumder, 2021.
     """
-    _check(e)
+    need_two_classes(e)
     a, mu = shrinkage(e)
     values, vectors = e.scatter_eigen
     shrunk = (1 - a) * values / e.n + a * mu

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings
 from scorers._sampling import sampled, sampled_rows
 
@@ -25,8 +25,7 @@ def knn(e: Embeddings) -> float:
 
     Source: Renggli et al., CVPR 2022.
     """
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     rows = sampled_rows(e, MAX_ROWS)
     x, y = e.image[rows].astype(np.float64), e.y[rows]
     norms = (x**2).sum(1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings
 
 
@@ -17,8 +17,7 @@ def leep(e: Embeddings) -> float:
     Source: Nguyen et al., ICML 2020.
     """
     assert e.source_probs is not None
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     joint = np.zeros((len(e.classes), e.source_probs.shape[1]))
     for c, p in e.class_probs():
         joint[c] += p.sum(0)

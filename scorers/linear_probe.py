@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Ints
 from scorers._sampling import canonical_order
 
@@ -29,8 +29,7 @@ def linear_probe(e: Embeddings, *, ridge: float = 1.0) -> float:
     """
     from scipy.linalg import cho_factor, cho_solve
 
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     if e.n < 2 * FOLDS:
         raise Abstain(f"needs at least {2 * FOLDS} samples, found {e.n}")
     s, fold = e.statistics, folds_of(e)

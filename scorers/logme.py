@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings
 
 STEPS, TOLERANCE, TINY = 11, 1e-3, 1e-5
@@ -24,8 +24,7 @@ def logme(e: Embeddings, *, lost_terms: bool = False) -> float:
 
     Source: You et al., ICML 2021.
     """
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     s, (sigma, vectors) = e.statistics, e.gram_eigen
     n, d = e.n, e.d
     if not sigma.max() > 0:

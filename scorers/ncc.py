@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings
 
 
@@ -15,8 +15,7 @@ def ncc(e: Embeddings) -> float:
 
     Source: Mensink et al., TPAMI 2013.
     """
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     s = e.statistics
     size = (s.means**2).sum(1)
     # without x its class mean is (n·μ − x)/(n − 1), so that |x − it| = |x − μ|·n/(n − 1)

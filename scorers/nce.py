@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings
 
 
@@ -17,8 +17,7 @@ def nce(e: Embeddings) -> float:
     Source: Tran et al., ICCV 2019.
     """
     assert e.source_probs is not None
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     counts = np.zeros((len(e.classes), e.source_probs.shape[1]))
     for start in range(0, e.n, e.block_rows):
         rows = slice(start, start + e.block_rows)

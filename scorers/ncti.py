@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scorers._contract import Abstain, Components, scorer
+from scorers._contract import Abstain, Components, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats, Statistics, eigen, statistics
 from scorers._pool import unit_range
 from scorers.sfda import discriminants, shrunk, softmax, spread_within
@@ -72,8 +72,7 @@ def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
 
     Source: Wang et al., ICCV 2023.
     """
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     if min(e.n, e.d) < DIMENSIONS:
         raise Abstain(f"needs at least {DIMENSIONS} samples and dimensions, found {e.n} and {e.d}")
     if e.n <= len(e.classes):

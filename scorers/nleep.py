@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats, Ints
 from scorers._sampling import canonical_order, sampled_rows
 from scorers.leep import leep
@@ -31,8 +31,7 @@ def _runs(e: Embeddings, covariance: str) -> list[float]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     x, y = _reduced(e)
     differ = len(np.unique(x.round(9), axis=0))
     components = min(PER_CLASS * len(e.classes), (len(x) - 1) // 2, differ)

@@ -1,19 +1,16 @@
 """PACTran: PAC-Bayes bounds on the loss after fine-tuning, negated so that higher is better."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 from scorers._sampling import sampled, sampled_rows
 
 CITE = "ding2022pactran"
 STEPS, TINY = 10, 1e-10
 MAX_ROWS = 2_000
-
-
-def _check(e: Embeddings) -> None:
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
 
 
 def _posterior(e: Embeddings, log_weights: Floats) -> tuple[Floats, float]:
@@ -29,12 +26,18 @@ def _posterior(e: Embeddings, log_weights: Floats) -> tuple[Floats, float]:
     return mass, relative + float((mass * (log_weights - highest)).sum())
 
 
-def _start(e: Embeddings, alpha: float) -> tuple[Floats, Floats]:
-    """The prior's pseudo-counts (C,) and Y'P (C, Z)."""
-    mass = np.zeros((len(e.classes), e.source_probs.shape[1] if e.source_probs is not None else 0))
+def _fixed_point(e: Embeddings, alpha: float, log_weights: Callable[[Floats], Floats]) -> tuple[Floats, Floats, float]:
+    """The prior's pseudo-counts (C,), the counts A (C, Z) after ten steps from Q = P, and the last Q's relative entropy to P."""
+    assert e.source_probs is not None
+    prior = alpha * e.statistics.counts / e.n + TINY
+    mass = np.zeros((len(e.classes), e.source_probs.shape[1]))
     for c, p in e.class_probs():
         mass[c] += p.sum(0)
-    return alpha * e.statistics.counts / e.n + TINY, mass
+    counts, relative = mass, 0.0
+    for _ in range(STEPS):
+        counts = prior[:, None] + mass
+        mass, relative = _posterior(e, log_weights(counts))
+    return prior, counts, relative
 
 
 @scorer(needs={"image", "labels", "source_probs"}, predicts={"accuracy": +1}, cite=CITE)
@@ -50,12 +53,8 @@ def pactran_dirichlet(e: Embeddings, *, alpha: float = 1.0) -> float:
     """
     from scipy.special import gammaln, psi
 
-    _check(e)
-    prior, mass = _start(e, alpha)
-    counts, relative = mass, 0.0
-    for _ in range(STEPS):
-        counts = prior[:, None] + mass
-        mass, relative = _posterior(e, psi(counts) - psi(counts.sum(0)))
+    need_two_classes(e)
+    prior, counts, relative = _fixed_point(e, alpha, lambda a: psi(a) - psi(a.sum(0)))
     before = counts.shape[1] * (gammaln(prior.sum()) - gammaln(prior).sum())
     after = (gammaln(counts.sum(0)) - gammaln(counts).sum(0)).sum()
     return float(before - after - relative) / (e.n * len(e.classes))
@@ -73,12 +72,8 @@ def pactran_gamma(e: Embeddings, *, alpha: float = 1.0) -> float:
     """
     from scipy.special import gammaln, psi
 
-    _check(e)
-    prior, mass = _start(e, alpha)
-    counts, relative = mass, 0.0
-    for _ in range(STEPS):
-        counts = prior[:, None] + mass
-        mass, relative = _posterior(e, psi(counts))
+    need_two_classes(e)
+    prior, counts, relative = _fixed_point(e, alpha, psi)
     total = counts.sum(0)
     weights = sum(float(np.log(p @ total).sum()) for _, p in e.class_probs())
     first = counts.shape[1] * gammaln(prior).sum() - gammaln(counts).sum()
@@ -99,7 +94,7 @@ def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0
     """
     from scipy.optimize import minimize
 
-    _check(e)
+    need_two_classes(e)
     rows = sampled_rows(e, MAX_ROWS)
     x, y = e.image[rows].astype(np.float64), e.y[rows]
     x -= x.mean(0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 from scorers._sampling import sampled, sampled_rows
 
@@ -49,8 +49,7 @@ def parc(e: Embeddings, *, dimensions: int | None = 32, max_rows: int = MAX_ROWS
 
     if label_ties not in ("exact", "published"):
         raise ValueError(f"label_ties is '{label_ties}'; give 'exact' or 'published'")
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     rows = sampled_rows(e, max_rows)
     x, y = e.image[rows].astype(np.float64), e.y[rows]
     if dimensions is not None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 from scorers.logme import logme
 from scorers.sfda import sfda
@@ -36,8 +36,7 @@ def ped(e: Embeddings, *, time: float = 0.1, reach: float = 0.6, exit_ratio: flo
     assert e.general is not None
     if then not in ("sfda", "logme"):
         raise ValueError(f"then is '{then}'; give 'sfda' or 'logme'")
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     s = e.statistics
     centre, scale = e.general[0].astype(np.float64), np.maximum(e.general[1].astype(np.float64), 1e-3)
     means = (s.means - centre) / scale

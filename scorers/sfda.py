@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats, Ints, Statistics, eigen, statistics
 
 
@@ -67,8 +67,7 @@ def sfda(e: Embeddings, *, eigenvalue: str = "published") -> float:
 
     Source: Shao et al., ECCV 2022.
     """
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     s = e.statistics
     if eigenvalue not in ("published", "exact"):
         raise ValueError(f"eigenvalue is '{eigenvalue}'; give 'published' or 'exact'")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import Abstain, need_two_classes, scorer
 from scorers._embeddings import Embeddings
 
 
@@ -17,8 +17,7 @@ def silhouette(e: Embeddings) -> float:
 
     Source: Rousseeuw, 1987.
     """
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     counts = e.statistics.counts
     sums = np.zeros((len(counts), e.d))
     for x, y in e.blocks():

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
+from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Embeddings, Floats
 
 EPSILON = 1e-4
@@ -38,8 +38,7 @@ def transrate(e: Embeddings, *, weights: str = "uniform") -> float:
     """
     if weights not in ("uniform", "prior"):
         raise ValueError(f"weights is '{weights}'; give 'uniform' or 'prior'")
-    if len(e.classes) < 2:
-        raise Abstain("needs at least 2 classes, found 1")
+    need_two_classes(e)
     s = e.statistics
     values, _ = e.scatter_eigen
     whole = 0.5 * float(np.log1p(values / (e.n * EPSILON)).sum())
