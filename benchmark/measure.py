@@ -39,12 +39,13 @@ def check(suite: Suite) -> None:
                 f"{ledger.rows_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} lacks rows, as an "
                 "interruption leaves it; `python -m benchmark measure` completes it"
             )
-        for run, notes in ledger.runs(suite.ledger, model.name).items():
-            for what, value in wanted.get(run, {}).items():
-                if notes.get(what) != value:
+        made = ledger.runs(suite.ledger, model.name)
+        for run in wanted:
+            for what, value in wanted[run].items() if run in made else ():
+                if made[run].get(what) != value:
                     raise LedgerError(
                         f"{ledger.runs_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} was measured "
-                        f"with other {what.replace('_', ' ')} ({_short(notes.get(what))}) than there are now ({_short(value)}); "
+                        f"with other {what.replace('_', ' ')} ({_short(made[run].get(what))}) than there are now ({_short(value)}); "
                         "restore them, or move the ledger away and measure again"
                     )
 

@@ -163,7 +163,8 @@ def test_control_c_ends_in_one_line(own: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert said.strip().splitlines()[-1] == "interrupted; the same command goes on where this one stopped"
+    # loky's resource tracker, a process of its own, may warn of a folder that the workers removed before it could
+    assert said.splitlines().count("interrupted; the same command goes on where this one stopped") == 1
 
 
 def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
