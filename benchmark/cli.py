@@ -238,17 +238,22 @@ def _list(args: argparse.Namespace) -> None:
         _say_failures()
     elif args.what == "tasks":
         _list_tasks(args)
+    elif args.what == "techniques":
+        from benchmark import techniques
+
+        chosen = {t.name: t.options for t in _suite(args).techniques}
+        known = techniques.known()
+        lines = [
+            [name, str(known[name].__doc__).splitlines()[0] if name in known else "not known here", _words(options)]
+            for name, options in (chosen | {name: {} for name in known if name not in chosen}).items()
+        ]
+        print(tabulate(lines, ["technique", "what it is", f"hyperparameters in {args.suite}"]))
     else:
-        suite = _suite(args)
-        if args.what == "models":
-            print(tabulate([[m.name, m.load] for m in suite.models], ["model", "loaded as"]))
-        else:
-            print(
-                tabulate(
-                    [[t.name, ", ".join(f"{k} {v:g}" for k, v in t.options.items())] for t in suite.techniques],
-                    ["technique", "hyperparameters"],
-                )
-            )
+        print(tabulate([[m.name, m.load] for m in _suite(args).models], ["model", "loaded as"]))
+
+
+def _words(options: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v if isinstance(v, str) else f'{v:g}'}" for k, v in options.items())
 
 
 def _list_tasks(args: argparse.Namespace) -> None:

@@ -91,14 +91,14 @@ def _bench(suite: Suite, model_name: str, root: Path) -> Any:
 def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
     """Fine-tune once and evaluate on every task of the suite. Deterministic on one machine."""
     single_thread()
-    from benchmark.techniques import TECHNIQUES
+    from benchmark import techniques
 
     bench = _bench(suite, run.model, root)
     card = next(card for card in suite.tasks if card.name == run.trained_on)
     options = next(technique.options for technique in suite.techniques if technique.name == run.technique)
     before = bench.before
     started = time.perf_counter()
-    tuned = TECHNIQUES[run.technique](bench, card, options, run.seed)
+    tuned = techniques.known()[run.technique](bench, card, options, run.seed)
     notes = {
         **conditions(suite, run.model, run.technique, run.trained_on),
         "steps": tuned.steps,
@@ -142,11 +142,12 @@ def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = 
 
 
 def _known_techniques(suite: Suite) -> None:
-    from benchmark.techniques import TECHNIQUES
+    from benchmark import techniques
 
+    known = techniques.known()
     for technique in suite.techniques:
-        if technique.name not in TECHNIQUES:
-            raise unknown("technique", technique.name, TECHNIQUES)
+        if technique.name not in known:
+            raise unknown("technique", technique.name, known)
 
 
 def _embed_all(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool) -> None:

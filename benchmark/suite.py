@@ -12,7 +12,12 @@ from benchmark.cards import Card
 from benchmark.errors import SuiteError, unknown
 from benchmark.fields import Fields, read_toml
 
-OPTIONS = ("rate", "weight_decay", "batch", "epochs", "warmup", "ratio", "reduction")
+OPTIONS = (
+    *("rate", "weight_decay", "momentum", "batch", "accumulate", "epochs", "patience", "warmup"),
+    *("ratio", "reduction", "rank", "scale"),
+)
+WHOLE = ("batch", "accumulate", "epochs", "patience", "reduction", "rank")
+OPTIMIZERS = ("adamw", "sgd")
 FOLDER = Path(__file__).parent / "suites"
 
 
@@ -27,10 +32,10 @@ class Model:
 
 @dataclass(frozen=True)
 class Technique:
-    """A way to fine-tune, with its hyperparameters (learning rate, weight decay, batch, epochs, warm-up share)."""
+    """A way to fine-tune, with its hyperparameters (optimizer, learning rate, weight decay, batch, epochs, warm-up share)."""
 
     name: str
-    options: dict[str, float]
+    options: dict[str, float | str]
 
 
 @dataclass(frozen=True)
@@ -132,19 +137,24 @@ def _model(path: Path, i: int, table: Any) -> Model:
 
 
 def _technique(path: Path, name: str, table: Any) -> Technique:
-    options = {}
+    options: dict[str, float | str] = {}
     for key, value in (table if isinstance(table, dict) else {}).items():
+        where = f"{path}: [techniques.{name}]: field '{key}'"
+        if key == "optimizer":
+            if value not in OPTIMIZERS:
+                raise SuiteError(f"{where} is {value!r}; give one of {', '.join(OPTIMIZERS)}")
+            options[key] = value
+            continue
         if type(value) not in (int, float):
-            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' should be a number, found {value!r}")
+            raise SuiteError(f"{where} should be a number, found {value!r}")
         if key not in OPTIONS:
-            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is not known; known: {', '.join(OPTIONS)}")
+            raise SuiteError(f"{where} is not known; known: optimizer, {', '.join(OPTIONS)}")
         if not math.isfinite(value) or value < 0:
-            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is {value}; give a number of at least 0")
+            raise SuiteError(f"{where} is {value}; give a number of at least 0")
+        if key in WHOLE and (value != int(value) or value < 1):
+            raise SuiteError(f"{where} is {value}; give a whole number of at least 1")
         options[key] = float(value)
     for key in ("rate", "batch", "epochs"):
-        if options.get(key, 0) <= 0:
+        if not options.get(key):
             raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is missing or not above 0")
-    for key in ("batch", "epochs", "reduction"):
-        if options.get(key, 1) != int(options.get(key, 1)):
-            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is {options[key]}; give a whole number")
     return Technique(name, options)

@@ -12,16 +12,26 @@ from torch.nn import functional as F
 
 from benchmark import cards, suite, techniques
 from benchmark.cache import Cache
-from benchmark.techniques import TECHNIQUES, fit
+from benchmark.errors import InputError
+from benchmark.techniques import TECHNIQUES, LowRank, fit
 from benchmark.workbench import Workbench, average_templates
 
 FULL = {"rate": 1e-3, "batch": 25, "epochs": 5, "warmup": 0.1, "weight_decay": 0.05}
 ADAPTER = {"rate": 1e-2, "batch": 25, "epochs": 10}
+OPTIONS = {
+    "full": FULL,
+    "bitfit": FULL | {"rate": 1e-2},
+    "attention": FULL,
+    "lora": FULL | {"rate": 1e-2, "rank": 4},
+    "clip_adapter": ADAPTER,
+    "linear_probe": ADAPTER | {"rate": 0.1},
+}
+FAMILIES = ("clip-things", "siglip-signs", "coca-signs", "eva02-things")
 
 
 def bench(small_suite: Path, cache: Path, model: str = "clip-things") -> Workbench:
-    loaded = suite.load(str(small_suite))
-    return Workbench(next(m for m in loaded.models if m.name == model), loaded.tasks, Cache(cache))
+    loaded, pocket = suite.load(str(small_suite)), suite.load("pocket")
+    return Workbench(next(m for m in pocket.models if m.name == model), loaded.tasks, Cache(cache))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +40,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("model", ["clip-things", "siglip-signs"])
-@pytest.mark.parametrize(("name", "options"), [("full", FULL), ("clip_adapter", ADAPTER)])
+@pytest.mark.parametrize(("name", "options"), OPTIONS.items())
 def test_a_technique_learns_and_leaves_the_model_alone(
     model: str, name: str, options: Mapping[str, float], small_suite: Path, shared_cache: Path
 ) -> None:
@@ -48,11 +58,125 @@ def test_a_technique_learns_and_leaves_the_model_alone(
     assert b.before == before
 
 
-def test_full_trains_everything_and_the_adapter_a_little(small_suite: Path, shared_cache: Path) -> None:
+BLOCK_PARTS = {  # of one block of an image tower: its biases, the input projections of its attention
+    "clip": (
+        {"ln_1.bias", "ln_2.bias", "attn.in_proj_bias", "attn.out_proj.bias", "mlp.c_fc.bias", "mlp.c_proj.bias"},
+        {"attn.in_proj_weight", "attn.in_proj_bias"},
+    ),
+    "siglip": (
+        {"norm1.bias", "norm2.bias", "attn.qkv.bias", "attn.proj.bias", "mlp.fc1.bias", "mlp.fc2.bias"},
+        {"attn.qkv.weight", "attn.qkv.bias"},
+    ),
+    "eva02": (
+        {"norm1.bias", "norm2.bias", "attn.norm.bias", "mlp.norm.bias", "attn.q_proj.bias", "attn.v_proj.bias"}
+        | {"attn.proj.bias", "mlp.fc1_g.bias", "mlp.fc1_x.bias", "mlp.fc2.bias"},
+        {f"attn.{p}" for p in ("q_proj.weight", "q_proj.bias", "k_proj.weight", "v_proj.weight", "v_proj.bias")},
+    ),
+}
+BLOCK_PARTS["coca"] = BLOCK_PARTS["clip"]
+IMAGE_BLOCKS = dict.fromkeys(("clip", "coca"), "visual.transformer.resblocks.")
+IMAGE_BLOCKS |= dict.fromkeys(("siglip", "eva02"), "visual.trunk.blocks.")
+
+
+def expected(family: str, technique: str, names: list[str]) -> set[str]:
+    """What may move in a pocket model: three image blocks and two text blocks, or all that the classifier depends on."""
+    text = ("" if family == "clip" else "text.") + "transformer.resblocks."
+    if technique == "full":
+        return {name for name in names if not name.startswith("text_decoder.")}
+    parts = int(technique != "bitfit")
+    image, words = BLOCK_PARTS[family][parts], BLOCK_PARTS["clip"][parts]
+    if technique == "lora":
+        image, words = (
+            {name for name in group if "weight" in name and "k_proj" not in name} for group in (image, words)
+        )
+    found = {f"{IMAGE_BLOCKS[family]}{i}.{part}" for i in range(3) for part in image}
+    return found | {f"{text}{i}.{part}" for i in range(2) for part in words}
+
+
+@pytest.mark.parametrize("model", FAMILIES)
+@pytest.mark.parametrize("name", ["full", "bitfit", "attention", "lora"])
+def test_exactly_what_a_technique_names_moves(
+    model: str, name: str, small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = bench(small_suite, shared_cache, model)
+    tuned_models = []
+    monkeypatch.setattr(b, "accuracies", lambda encoder: tuned_models.append(encoder.model) or {})
+    tuned = TECHNIQUES[name](b, b.tasks[1], OPTIONS[name] | {"epochs": 1}, 0)
+    before, after = (dict(m.named_parameters()) for m in (b.encoder.model, tuned_models[0]))
+    assert set(before) == set(after)
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    family = model.split("-")[0]
+    wanted = expected(family, name, list(before))
+    # a softmax does not see a bias common to all classes; CoCa's pooler has more queries than are read
+    assert wanted - moved <= {"logit_bias"}
+    assert moved <= wanted
+    if name == "lora":
+        width = 96
+        assert tuned.trained == (3 + 2) * 2 * (4 * width + width * 4)
+        for key in moved:
+            change = (after[key] - before[key]).detach()
+            bands = change.chunk(3) if change.shape[0] == 3 * width else (change,)
+            assert [bool(band.any()) for band in bands] == ([True, False, True] if len(bands) == 3 else [True])
+            assert all(torch.linalg.matrix_rank(band) == 4 for band in bands if band.any())
+    else:
+        assert tuned.trained == sum(before[key].numel() for key in wanted)
+
+
+@pytest.mark.parametrize("model", FAMILIES)
+def test_lora_starts_as_the_identity_and_folds_to_what_it_was(
+    model: str, small_suite: Path, shared_cache: Path
+) -> None:
+    b = bench(small_suite, shared_cache, model)
+    module, pixels = copy.deepcopy(b.encoder.model), b.encoder.normalise(b.pixels(b.tasks[0], "test"))
+    with torch.no_grad():
+        plain = module.encode_image(pixels)
+        chosen = list(techniques._low_rank(module, {"rank": 4}))
+        assert torch.allclose(module.encode_image(pixels), plain, atol=1e-6)
+        for parameter in chosen:
+            parameter += 0.3 * torch.randn_like(parameter)
+        moved = module.encode_image(pixels)
+        assert not torch.allclose(moved, plain, atol=1e-3)
+        techniques._fold(module)
+        assert torch.allclose(module.encode_image(pixels), moved, atol=1e-5)
+    assert set(module.state_dict()) == set(b.encoder.model.state_dict())
+
+
+def test_low_rank_is_the_scaled_product_on_its_bands() -> None:
+    weight = torch.randn(12, 5)
+    low = LowRank(weight, (0, 2), rank=2, scale=0.5)
+    with torch.no_grad():
+        low.up.normal_()
+        change = low(weight) - weight
+    assert torch.allclose(change[:4], 0.5 * low.up[0] @ low.down[0], atol=1e-6)
+    assert not change[4:8].any()
+    assert torch.allclose(change[8:], 0.5 * low.up[1] @ low.down[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("model", FAMILIES)
+@pytest.mark.parametrize("name", ["clip_adapter", "linear_probe"])
+def test_techniques_on_frozen_embeddings_train_their_own_parts_alone(
+    model: str, name: str, small_suite: Path, shared_cache: Path
+) -> None:
+    b = bench(small_suite, shared_cache, model)
+    weights = copy.deepcopy(b.encoder.model.state_dict())
+    card = b.tasks[1]
+    tuned = TECHNIQUES[name](b, card, OPTIONS[name], 0)
+    assert tuned.trained == (2 * 2 * 96 * 24 if name == "clip_adapter" else 3 * 96 + 3)
+    assert all(torch.equal(weights[k], v) for k, v in b.encoder.model.state_dict().items())
+    if name == "linear_probe":
+        assert {k: v for k, v in tuned.after.items() if k != card.name} == {
+            k: v for k, v in b.before.items() if k != card.name
+        }
+
+
+def test_a_technique_that_finds_nothing_to_train_says_so(
+    small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     b = bench(small_suite, shared_cache)
-    card = b.tasks[0]
-    assert TECHNIQUES["full"](b, card, FULL | {"epochs": 1}, 0).trained == b.encoder.n_parameters
-    assert TECHNIQUES["clip_adapter"](b, card, ADAPTER, 0).trained == 2 * 2 * 96 * 24
+    monkeypatch.setattr(techniques, "BLOCK", techniques.re.compile("nowhere"))
+    for name in ("bitfit", "attention", "lora"):
+        with pytest.raises(InputError, match=f"technique '{name}' finds nothing to train on model 'clip-things'"):
+            TECHNIQUES[name](b, b.tasks[0], OPTIONS[name], 0)
 
 
 def test_the_adapter_encodes_no_image_again(
@@ -91,6 +215,7 @@ class Line(nn.Module):
 def line(values: list[float], monkeypatch: pytest.MonkeyPatch, epochs: int) -> tuple[Line, list[float], list[float]]:
     """Fit a small classifier whose val accuracy follows `values`; returns it, the learning rates used, and weight[0,0] per epoch."""
     module, rates, seen = Line(), [], []
+    chosen = [module.weight]
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
     y = (x[:, 0] > 0).long()
     original = torch.optim.AdamW.step
@@ -105,7 +230,7 @@ def line(values: list[float], monkeypatch: pytest.MonkeyPatch, epochs: int) -> t
 
     monkeypatch.setattr(torch.optim.AdamW, "step", step)
     options = {"rate": 0.1, "batch": 5, "epochs": epochs, "warmup": 0.25}
-    curve, steps = fit(module, lambda rows: x[rows] @ module.weight.T, y, val, options, 0)
+    curve, steps = fit(chosen, lambda rows: x[rows] @ module.weight.T, y, val, options, 0)
     assert steps == len(rates) == 4 * epochs
     assert curve == values
     return module, rates, seen
@@ -124,6 +249,60 @@ def test_the_rate_warms_up_and_falls_as_a_cosine(monkeypatch: pytest.MonkeyPatch
     assert rates[4:] == sorted(rates[4:], reverse=True)
     assert rates[4 + 6] == pytest.approx(0.05)
     assert rates[-1] < 0.002
+
+
+def fitted(**options: float | str) -> tuple[torch.Tensor, list[float], int]:
+    """Weights, val curve and steps of a small classifier on separable points."""
+    module = Line()
+    x = torch.randn(23, 2, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] > 0).long()
+
+    def val() -> float:
+        return techniques.accuracy(x @ module.weight.T, y)
+
+    given = {"rate": 0.1, "batch": 6, "epochs": 3} | options
+    curve, steps = fit([module.weight], lambda rows: x[rows] @ module.weight.T, y, val, given, 0)
+    return module.weight.detach(), curve, steps
+
+
+def test_accumulated_parts_make_the_same_step() -> None:
+    whole, _, steps = fitted()
+    for parts in (2, 4, 6):
+        again, _, same = fitted(accumulate=parts)
+        assert same == steps == 12
+        assert torch.allclose(again, whole, atol=1e-6)
+
+
+def test_training_stops_early_where_val_no_longer_rises() -> None:
+    _, curve, steps = fitted(epochs=50, patience=3)
+    best = curve.index(max(curve))
+    assert len(curve) == best + 1 + 3 < 50
+    assert steps == 4 * len(curve)
+
+
+def test_sgd_is_sgd_with_momentum() -> None:
+    weight, _, _ = fitted(optimizer="sgd", momentum=0.5, weight_decay=0.01, batch=23, epochs=1)
+    x = torch.randn(23, 2, generator=torch.Generator().manual_seed(0))
+    target = F.one_hot((x[:, 0] > 0).long(), 2).float()
+    gradient = (0.5 - target).T @ x / 23  # of the cross-entropy at zero weights, where every class has probability 1/2
+    assert torch.allclose(weight, -0.1 * gradient / max(1.0, float(gradient.norm())), atol=1e-6)
+
+
+def test_an_installed_package_adds_a_technique(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    def installed(name: str, value: str) -> None:
+        point = EntryPoint(name, value, techniques.GROUP)
+        monkeypatch.setattr(techniques.importlib.metadata, "entry_points", lambda group: [point])
+
+    installed("mine", "benchmark.techniques:linear_probe")
+    assert techniques.known() == TECHNIQUES | {"mine": techniques.linear_probe}
+    installed("lora", "benchmark.techniques:linear_probe")
+    with pytest.raises(InputError, match=r"technique 'lora' \(.*\) is named like another technique"):
+        techniques.known()
+    installed("mine", "no_such_module:it")
+    with pytest.raises(InputError, match="technique 'mine' cannot be loaded from no_such_module:it"):
+        techniques.known()
 
 
 def test_templates_are_averaged_per_class() -> None:
