@@ -122,6 +122,17 @@ def parser() -> argparse.ArgumentParser:
         example="rank --suite pocket --format md",
     )
     p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how the board is printed")
+    p = command(
+        "predict",
+        "how well gain and forgetting are predicted for a task, or a model, never seen",
+        suite,
+        which,
+        jobs,
+        out,
+        example="predict --suite pocket",
+    )
+    p.add_argument("--techniques", type=_names, metavar="A,B", help="only these techniques of the suite")
+    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how it is printed")
     p = command("list", "show what there is", suite, example="list tasks --health")
     p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "suites"])
     p.add_argument(

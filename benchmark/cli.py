@@ -208,6 +208,24 @@ def _rank(args: argparse.Namespace) -> None:
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
 
 
+def _predict(args: argparse.Namespace) -> None:
+    from benchmark import predict, rank, score
+    from benchmark.run import embed_suite
+
+    suite, cache = _suite(args), _cache(args)
+    rows = rank.measurements(suite)
+    embed_suite(suite, cache, args.jobs, args.quiet)
+    cells = score.score_suite(
+        suite, predict.scores_for_all_techniques(args.scorers), cache, args.jobs, args.quiet
+    ).cells
+    found = predict.predict(suite.name, cells, rows)
+    paths = [_out(args, suite) / f"predict.{form}" for form in ("md", "csv", "json")]
+    for path in paths:
+        rank.write(path, predict.render(found, path.suffix[1:]))
+    print(predict.render(found, args.format), end="")
+    _say(args, f"written: {', '.join(str(path) for path in paths)}")
+
+
 def _list(args: argparse.Namespace) -> None:
     from tabulate import tabulate
 
@@ -397,6 +415,7 @@ COMMANDS = {
     "measure": _measure,
     "score": _score,
     "rank": _rank,
+    "predict": _predict,
     "list": _list,
     "cache": _cache_command,
     "new-scorer": _new_scorer,

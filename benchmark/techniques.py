@@ -258,12 +258,12 @@ def clip_adapter(bench: Workbench, card: Card, options: Options, seed: int) -> T
         return bench.scale * module["image"](images) @ module["text"](bench.texts(of)).T + bench.bias
 
     def val_accuracy() -> float:
-        with torch.inference_mode():
+        with torch.no_grad():
             return accuracy(classify(val, card), val_labels)
 
     parameters = list(module.parameters())
     curve, steps = fit(parameters, lambda rows: classify(train[rows], card), labels, val_accuracy, options, seed)
-    with torch.inference_mode():
+    with torch.no_grad():
         after = {
             other.name: accuracy(classify(bench.embeddings(other, "test"), other), bench.labels(other, "test"))
             for other in bench.tasks
@@ -280,7 +280,7 @@ def linear_probe(bench: Workbench, card: Card, options: Options, seed: int) -> T
     labels, val_labels = bench.labels(card, "train"), bench.labels(card, "val")
 
     def accuracy_on(rows: Tensor, of: Tensor) -> float:
-        with torch.inference_mode():
+        with torch.no_grad():
             return accuracy(head(rows), of)
 
     parameters = list(head.parameters())

@@ -1,6 +1,7 @@
 """What tests share: where the reference material lies, small embeddings, and a suite small enough to fine-tune within seconds."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -92,6 +93,26 @@ def small_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "small.toml"
     path.write_text(SMALL_SUITE.format(tasks=", ".join(f'"{name}.toml"' for name in SMALL_TASKS)) + models)
     return path
+
+
+@pytest.fixture(scope="session")
+def measured(small_suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the small suite with its ledger, and the cache that measuring filled, in one folder."""
+    folder = tmp_path_factory.mktemp("measured")
+    shutil.copytree(small_suite.parent, folder, dirs_exist_ok=True)
+    from benchmark import measure, suite
+
+    small = suite.load(str(folder / "small.toml"))
+    assert measure.measure(small, small, folder / "cache", 2, quiet=True) == 20
+    return folder
+
+
+@pytest.fixture
+def own(measured: Path, tmp_path: Path) -> Path:
+    """The measured suite, in a folder of the test's own."""
+    folder = tmp_path / "own"
+    shutil.copytree(measured, folder)
+    return folder
 
 
 @pytest.fixture

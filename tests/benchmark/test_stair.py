@@ -24,24 +24,6 @@ from benchmark.run import embed_suite
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
-def measured(small_suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the small suite with its ledger, and the cache that measuring filled, in one folder."""
-    folder = tmp_path_factory.mktemp("measured")
-    shutil.copytree(small_suite.parent, folder, dirs_exist_ok=True)
-    small = suite.load(str(folder / "small.toml"))
-    assert measure.measure(small, small, folder / "cache", 2, quiet=True) == 20
-    return folder
-
-
-@pytest.fixture
-def own(measured: Path, tmp_path: Path) -> Path:
-    """The measured suite, in a folder of the test's own."""
-    folder = tmp_path / "own"
-    shutil.copytree(measured, folder)
-    return folder
-
-
 def small(folder: Path) -> suite.Suite:
     return suite.load(str(folder / "small.toml"))
 

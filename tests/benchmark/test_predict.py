@@ -1,0 +1,96 @@
+"""Predicting from scores: what is fitted on what, and what is printed."""
+
+import csv
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import leaderboard
+from benchmark import predict
+from benchmark.score import Cell
+from leaderboard import Row
+
+MODELS, TASKS = [f"m{i}" for i in range(4)], [f"t{j:02d}" for j in range(14)]
+
+
+def planted() -> tuple[list[Cell], list[Row]]:
+    """Gain is .6 headroom + .3 linear_probe − .4 (points of a small noise); a score `noise` says nothing; `shy` scores one task."""
+    rng = np.random.default_rng(0)
+    cells, rows = [], []
+    for model in MODELS:
+        for task in TASKS:
+            headroom, probe = rng.uniform(0.2, 0.8, 2)
+            gain = 0.6 * headroom + 0.3 * probe - 0.2 + 0.01 * rng.normal()
+            known = {"headroom": headroom, "linear_probe": probe, "iimm": rng.normal(), "noise": rng.normal()}
+            cells += [Cell(name, model, task, value) for name, value in known.items()]
+            cells += [Cell("shy", model, task, rng.normal() if task == "t00" else None), Cell("same", model, task, 1.0)]
+            cells.append(Cell("static_rank", model, task, gain, technique="full", target="gain"))
+            for other in TASKS:
+                lost = gain if other == task else -0.1 * headroom
+                rows.append(Row(model, "full", 0, task, other, 0.5, 0.5 + lost))
+    return cells, rows
+
+
+def test_planted_predictors_are_found_and_the_ledgers_own_left_out() -> None:
+    found = predict.predict("toy", *planted())
+    lines = {(line.target, line.predictor): line for line in found.lines}
+    assert {name for _, name in lines} == {"the mean", "combination", "headroom", "linear_probe", "iimm", "noise"}
+    gain = {name: lines["gain", name].tasks for name in ("the mean", "combination", "headroom", "noise")}
+    assert gain["combination"].mae < 0.015
+    assert gain["combination"].r2 > 0.97
+    assert gain["headroom"].mae < gain["noise"].mae
+    assert abs(gain["the mean"].r2) < 1e-6
+    assert lines["forgetting", "headroom"].tasks.r2 > 0.999
+    assert gain["combination"].n == len(MODELS) * len(TASKS)
+    assert lines["gain", "combination"].models is not None
+    curve = next(c for c in found.curves if (c.target, c.predictor) == ("gain", "combination")).points
+    assert list(curve) == [2, 3, 5, 8, 12]
+    assert curve[12][0] < curve[2][0]
+
+
+def test_features_are_placed_by_name() -> None:
+    cells, rows = planted()
+    m = leaderboard.measured(rows)
+    table = predict.features(cells[::-1], m, ["linear_probe", "shy"])
+    assert table.shape == (14, 4, 2)
+    assert table[3, 2, 0] == next(
+        c.score for c in cells if (c.scorer, c.model, c.task) == ("linear_probe", "m2", "t03")
+    )
+    assert np.isfinite(table[..., 1]).sum() == 4
+
+
+@pytest.mark.parametrize("form", predict.FORMATS)
+def test_every_form_says_the_same(form: str) -> None:
+    found = predict.predict("toy", *planted())
+    line = next(x for x in found.lines if (x.target, x.predictor) == ("gain", "combination"))
+    text = predict.render(found, form)
+    if form == "csv":
+        row = next(r for r in csv.DictReader(text.splitlines()) if r["predictor"] == "combination")
+        assert float(row["mae"]) == line.tasks.mae
+        assert {r["left_out"] for r in csv.DictReader(text.splitlines())} == {"task", "model"}
+    elif form == "json":
+        assert json.loads(text)["lines"][0].keys() == {"technique", "target", "predictor", "tasks", "models"}
+    else:
+        assert f"{100 * line.tasks.mae:.1f} [{100 * line.tasks.low:.1f}, {100 * line.tasks.high:.1f}]" in text
+        assert "by the number of tasks known" in text
+        assert ("**" in text) == (form == "md")
+
+
+def test_predict_goes_from_a_measured_suite_to_tables(
+    own: Path, command: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    words = ("predict", "--suite", own / "small.toml", "--techniques", "clip_adapter", "--scorers", "iimm,text_spread")
+    done = command(*words, cache=own / "cache")
+    assert done.returncode == 2
+    assert "unknown scorer 'text_spread'" in done.stderr
+    done = command(*words[:-1], "iimm", "--format", "csv", "--out", "out", cache=own / "cache")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert {row["technique"] for row in rows} == {"clip_adapter"}
+    assert {row["predictor"] for row in rows} == {"the mean", "combination", "headroom", "linear_probe", "iimm"}
+    assert {row["left_out"] for row in rows} == {"task"}  # of two models none can be left out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"predict.md", "predict.csv", "predict.json"}
