@@ -12,6 +12,7 @@ examples:
   python -m benchmark run --scorers iimm,logme --models clip-things,clip-signs
   python -m benchmark score my_embeddings.npz --format json
   python -m benchmark measure --dry-run              how much fine-tuning is left to do
+  python -m benchmark recommend my_images            which model and technique for a folder of images by class
   python -m benchmark list scorers
   python -m benchmark list tasks --health            can the suite tell scores apart?
 """
@@ -132,6 +133,23 @@ def parser() -> argparse.ArgumentParser:
         example="predict --suite pocket",
     )
     p.add_argument("--techniques", type=_names, metavar="A,B", help="only these techniques of the suite")
+    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how it is printed")
+    p = command(
+        "recommend",
+        "which model and technique for a folder of images of your own, without fine-tuning",
+        suite,
+        jobs,
+        out,
+        example="recommend my_images --template 'a photo of a {c}'",
+    )
+    p.add_argument(
+        "path", type=Path, metavar="PATH", help="a folder with one sub-folder of images per class, or a card"
+    )
+    p.add_argument("--techniques", "--technique", type=_names, metavar="A,B", help="only these techniques of the suite")
+    p.add_argument(
+        "--template", default="a photo of a {c}", help="prompt, with {c} for the class (default: %(default)s)"
+    )
+    p.add_argument("--names", type=Path, metavar="FILE", help="class names: a CSV of lines `folder,class name`")
     p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how it is printed")
     p = command("list", "show what there is", suite, example="list tasks --health")
     p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "suites"])

@@ -226,6 +226,29 @@ def _predict(args: argparse.Namespace) -> None:
     _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
+def _recommend(args: argparse.Namespace) -> None:
+    from benchmark import cards, image_folder, rank, recommend
+    from benchmark.run import embed_suite
+
+    suite, cache = _suite(args), _cache(args)
+    rows = rank.measurements(suite)
+    skipped: list[str] = []
+    if args.path.suffix == ".toml" or (not args.path.exists() and str(args.path) in cards.names()):
+        card = cards.load(str(args.path))
+    else:
+        card, skipped = image_folder.card_of(args.path, args.template, args.names)
+    embed_suite(suite, cache, args.jobs, args.quiet)
+    found = recommend.recommend(suite, rows, card, cache, args.jobs, args.quiet, skipped)
+    folder = args.out or Path("results") / "recommend" / card.name
+    paths = [folder / f"recommend.{form}" for form in ("md", "csv", "json", "png", "svg")]
+    for path in paths[:3]:
+        rank.write(path, recommend.render(found, path.suffix[1:]))
+    for path in paths[3:]:
+        recommend.plot(found, path)
+    print(recommend.render(found, args.format), end="")
+    _say(args, f"written: {', '.join(str(path) for path in paths)}")
+
+
 def _list(args: argparse.Namespace) -> None:
     from tabulate import tabulate
 
@@ -416,6 +439,7 @@ COMMANDS = {
     "score": _score,
     "rank": _rank,
     "predict": _predict,
+    "recommend": _recommend,
     "list": _list,
     "cache": _cache_command,
     "new-scorer": _new_scorer,

@@ -163,10 +163,17 @@ def _folder_files(card: Card) -> tuple[list[Path], Labels]:
         raise _bad(
             card, "path", f"is '{path}', and {root} is not a folder; give a folder with one sub-folder per class"
         )
+    without = card.source.get("without", [])
+    if not isinstance(without, list) or any(type(name) is not str for name in without):
+        raise _bad(card, "without", f"should list files to leave out, as FOLDER/FILE, found {without!r}")
     files: list[Path] = []
     labels: list[int] = []
     for k, name in enumerate(folders):
-        found = sorted(p for p in (root / name).glob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        found = sorted(
+            p
+            for p in (root / name).glob("*")
+            if p.suffix.lower() in SUFFIXES and p.is_file() and f"{name}/{p.name}" not in without
+        )
         if len(found) < 2:
             raise InputError(
                 f"{root / name}: {len(found)} images for class '{card.classes[k]}'; a class needs at least 2"
@@ -224,5 +231,5 @@ SOURCES: dict[str, Source] = {
         _pocket, options=("scene", "attribute", "fixed", "style", "imbalance"), version=f"world {world.VERSION}"
     ),
     "digits": Source(_digits, version="scikit-learn"),
-    "folder": Source(_folder, options=("path", "folders"), sample_list=_folder_list),
+    "folder": Source(_folder, options=("path", "folders", "without"), sample_list=_folder_list),
 }

@@ -6,7 +6,7 @@ print(render(make_board(read_scores(path), read_ledger(folder)), "md"))
 
 from leaderboard.board import Board, Line, from_json, make_board, to_json
 from leaderboard.errors import LeaderboardError
-from leaderboard.render import FORMATS, as_dict, render
+from leaderboard.render import FORMATS, as_dict, escaped, render
 from leaderboard.tables import Row, Score, read_ledger, read_scores
 from leaderboard.targets import TARGETS, Measured, measured, ranks_elsewhere, static_rank
 
@@ -20,6 +20,7 @@ __all__ = [
     "Row",
     "Score",
     "as_dict",
+    "escaped",
     "from_json",
     "make_board",
     "measured",

@@ -116,6 +116,21 @@ def own(measured: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def pictures() -> Callable[..., Path]:
+    """Write a folder of plain images, one sub-folder per class."""
+    from PIL import Image
+
+    def write(root: Path, classes: tuple[str, ...] = ("cat", "old_dog"), each: int = 12) -> Path:
+        for k, name in enumerate(classes):
+            (root / name).mkdir(parents=True)
+            for i in range(each):
+                Image.new("RGB", (20 + i, 30), (60 * k, 20 * i, 50)).save(root / name / f"{i}.png")
+        return root
+
+    return write
+
+
+@pytest.fixture
 def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `python -m benchmark ...` in an empty folder with a cache of its own."""
 

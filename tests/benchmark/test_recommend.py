@@ -1,0 +1,120 @@
+"""Recommending a model and a technique for one's own images."""
+
+import csv
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import leaderboard
+from benchmark import cards, predict, rank, recommend, score, suite
+from benchmark.cache import Cache
+from benchmark.run import embed_suite
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Pictures = Callable[..., Path]
+
+
+@pytest.fixture
+def loaded(own: Path) -> suite.Suite:
+    whole = suite.load(str(own / "small.toml"))
+    embed_suite(whole, Cache(own / "cache"), 1, quiet=True)
+    return whole
+
+
+def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded: suite.Suite) -> None:
+    cache, rows = Cache(own / "cache"), rank.measurements(loaded)
+    card = cards.load("digits")
+    card = dataclasses.replace(card, sizes={"train": 60, "val": 10, "test": 10})
+    found = recommend.recommend(loaded, rows, card, cache, quiet=True)
+    assert not found.left_out
+    assert len(found.choices) == 4
+    assert [c.accuracy.value for c in found.choices] == sorted((c.accuracy.value for c in found.choices), reverse=True)
+    m = leaderboard.measured(rows)
+    cells = score.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).cells
+    known = predict.features(cells, m, predict.COMBINATION)
+    here = recommend.own_features(loaded, loaded.models, card, cache, 1)
+    for choice in found.choices:
+        fitted = leaderboard.prediction.fit(known, m.values[choice.technique]["gain"].T)
+        row = here[[model.name for model in loaded.models].index(choice.model)]
+        assert choice.gain.value == pytest.approx(float(fitted.predict(row)))
+        assert choice.zero_shot == pytest.approx(1 - row[0])
+        assert choice.accuracy.value == pytest.approx(np.clip(choice.zero_shot + choice.gain.value, 0, 1))
+        assert choice.gain.low == -np.inf  # of five tasks no honest interval of 90 % can be had
+    assert found.trust.distance > 0
+
+
+def test_a_task_of_the_suite_teaches_nothing_about_itself(own: Path, loaded: suite.Suite) -> None:
+    cache, rows = Cache(own / "cache"), rank.measurements(loaded)
+    card = loaded.tasks[0]
+    found = recommend.recommend(loaded, rows, card, cache, quiet=True)
+    assert found.left_out
+    forged = [dataclasses.replace(r, after=1.0) if r.trained_on == card.name else r for r in rows]
+    again = recommend.recommend(loaded, forged, card, cache, quiet=True)
+    assert again.choices == found.choices
+    assert "left out of what the predictions are fitted on" in recommend.render(found, "text")
+
+
+def test_the_regret_of_perfect_predictions_is_none() -> None:
+    rng = np.random.default_rng(0)
+    headroom, probe = rng.uniform(0.2, 0.8, (2, 10, 3))
+    known = np.stack([headroom, probe, rng.normal(size=(10, 3))], -1)
+    gain = (0.5 * headroom + 0.3 * probe).T
+    accuracy = 1 - headroom.T + gain
+    values = {"full": {"gain": gain, "accuracy": accuracy, "forgetting": 0 * gain}}
+    m = leaderboard.Measured(("a", "b", "c"), tuple(map(str, range(10))), ("full",), (0,), values)
+    lost, static = recommend.regrets(known, m)
+    assert lost < 1e-6
+    assert static > 0.01
+
+
+def test_far_off_images_are_warned_of() -> None:
+    trust = recommend.Trust({}, {}, 0.1, 0.2, distance=0.9, typical=0.3, farthest=0.7, beyond={"iimm": 1})
+    assert len(trust.warnings) == 2
+    assert "farther from every task of the suite (0.90)" in trust.warnings[0]
+    assert "'iimm' lies outside what the suite's tasks have, for 1 model:" in trust.warnings[1]
+    assert not dataclasses.replace(trust, distance=0.5, beyond={}).warnings
+
+
+def test_recommend_goes_from_a_folder_to_tables_and_a_plot(
+    own: Path, command: Command, tmp_path: Path, pictures: Pictures
+) -> None:
+    root = pictures(tmp_path / "animals <b>")
+    (root / "cat" / "0.png").write_bytes(b"x")
+    words = ("recommend", root, "--suite", own / "small.toml", "--technique", "clip_adapter", "--out", "out")
+    done = command(*words, cache=own / "cache")
+    assert done.returncode == 0, done.stderr
+    assert "animals <b>: 23 images of 2 classes, suite small. First choice: " in done.stdout
+    assert "1 images were skipped: " in done.stdout
+    folder = tmp_path / "out"
+    assert {path.name for path in folder.iterdir()} == {f"recommend.{e}" for e in ("md", "csv", "json", "png", "svg")}
+    rows = list(csv.DictReader((folder / "recommend.csv").read_text().splitlines()))
+    assert [row["technique"] for row in rows] == ["clip_adapter"] * 2
+    choices = json.loads((folder / "recommend.json").read_text())["choices"]
+    assert [float(row["gain"]) for row in rows] == [c["gain"]["value"] for c in choices]
+    assert "<b>" not in (folder / "recommend.md").read_text()
+    assert (folder / "recommend.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (folder / "recommend.svg").read_text()
+    bad = command("recommend", tmp_path / "none", "--suite", own / "small.toml", cache=own / "cache")
+    assert bad.returncode == 1
+    assert bad.stderr.strip().splitlines()[-1].startswith("error: ")
+    assert "there is no such folder" in bad.stderr
+
+
+@pytest.mark.slow
+def test_real_images_get_a_recommendation_from_the_pocket_suite(shared: Path, tmp_path: Path, command: Command) -> None:
+    subprocess.run([sys.executable, shared / "data" / "unpack", "images", "eurosat"], cwd=tmp_path, check=True)
+    done = command("recommend", "images/eurosat", "--template", "a satellite image of {c}", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["images"] == 2000
+    whole = suite.load("pocket")
+    assert len(found["choices"]) == len(whole.models) * len(whole.techniques)
+    for choice in found["choices"]:
+        assert choice["gain"]["low"] < choice["gain"]["value"] < choice["gain"]["high"]
+        assert 0 <= choice["accuracy"]["low"] <= choice["accuracy"]["high"] <= 1
