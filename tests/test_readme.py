@@ -30,6 +30,8 @@ def parts(block: str) -> list[dict[str, list[float]]]:
         table = {}
         for row in rows:
             kept = [cell for name, cell in zip(head, row, strict=True) if name not in ("", "ms")]
+            if head[0] == "predicting":
+                kept = [f"{kept[0]} from {kept[1]}", *kept[2:]]
             words = [cell for cell in kept[1:] if not NUMBER.search(cell) and cell not in ("–", "yes", "**no**")]
             table[" / ".join([kept[0], *words])] = numbers(" ".join(cell for cell in kept[1:] if cell not in words))
         assert len(table) == len(rows)
@@ -53,7 +55,7 @@ def test_the_generated_blocks_are_those_of_the_ledger(tmp_path: Path, monkeypatc
         assert [set(part) for part in old] == [set(part) for part in new], f"{name}: run tools/readme.py"
         for one, two in zip(old, new, strict=True):
             for key, values in two.items():
-                assert one[key] == pytest.approx(values, abs=0.03), f"{name}, {key}: run tools/readme.py"
+                assert one[key] == pytest.approx(values, abs=0.03, rel=0.03), f"{name}, {key}: run tools/readme.py"
 
 
 def test_the_readme_names_nothing_that_is_not_there() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 import leaderboard
-from benchmark import health, rank, suite
+from benchmark import health, predict, rank, score, suite
 from benchmark.cache import Cache
 from benchmark.run import run
 from leaderboard import Board, Line
@@ -82,7 +82,34 @@ def claims(board: Board) -> str:
     return tabulate(lines, ["claim", "technique", "r over tasks [95 %]", "here"], "pipe", disable_numparse=True)
 
 
-BLOCKS: dict[str, Callable[[Board], str]] = {"board": boards, "tasks": tasks, "health": acceptance, "claims": claims}
+def predictions(board: Board) -> str:
+    """Error in points and R² with each task left out, and with each model left out: the mean, headroom, the best score, the combination."""
+    loaded = suite.load(board.suite)
+    cells = score.score_suite(loaded, predict.scores_for_all_techniques(None), Cache(), quiet=True).cells
+    found = predict.predict(loaded.name, cells, rank.measurements(loaded))
+    table = []
+    for technique, target in dict.fromkeys((line.technique, line.target) for line in found.lines):
+        lines = {x.predictor: x for x in found.lines if (x.technique, x.target) == (technique, target)}
+        singles = [x for name, x in lines.items() if name not in (*predict.BASELINES, "zero_shot_accuracy")]
+        best = min(singles, key=lambda x: x.tasks.mae)
+        for name in (predict.BASELINES[0], best.predictor, *predict.BASELINES[1:]):
+            x = lines[name]
+            shown = f"{name}, the best other score" if x is best else name
+            models = f"{100 * x.models.mae:.1f}" if x.models else "–"
+            error = f"{100 * x.tasks.mae:.1f} [{100 * x.tasks.low:.1f}, {100 * x.tasks.high:.1f}]"
+            r2 = f"{x.tasks.r2 + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
+            table.append([f"{target} under {technique}", shown, error, r2, f"{x.tasks.coverage:.0%}", models])
+    head = ["predicting", "from", "error, task left out", "R²", "in the 90 % interval", "error, model left out"]
+    return tabulate(table, head, "pipe", disable_numparse=True)
+
+
+BLOCKS: dict[str, Callable[[Board], str]] = {
+    "board": boards,
+    "tasks": tasks,
+    "health": acceptance,
+    "claims": claims,
+    "predictions": predictions,
+}
 
 
 def filled(text: str, board: Board) -> str:
