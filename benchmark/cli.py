@@ -336,6 +336,8 @@ def _list_tasks(args: argparse.Namespace) -> None:
             disable_numparse=True,
         )
     )
+    if shares := health.variance(rows):
+        print("\nThe gains vary with: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
 
 
 def _cache_command(args: argparse.Namespace) -> None:

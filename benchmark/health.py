@@ -9,6 +9,7 @@ import leaderboard
 from benchmark import ledger
 from benchmark.suite import Suite
 from leaderboard import Row
+from leaderboard.reliability import intraclass, variance_shares
 
 Floats = NDArray[np.float64]
 TECHNIQUE = "full"
@@ -104,7 +105,24 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
             level >= 0.9,
         )
     )
+    gains, _ = leaderboard.gains_by_seed(row for row in rows if row.technique == TECHNIQUE)
+    if gains.shape[-1] > 1:
+        reliable = intraclass(gains.reshape(-1, gains.shape[-1]))
+        checks.append(
+            Check(
+                f"reliability of the mean gain of {gains.shape[-1]} seeds (intraclass correlation)",
+                f"{reliable:.3f}",
+                "at least .9",
+                reliable >= 0.9,
+            )
+        )
     return checks
+
+
+def variance(rows: list[Row]) -> dict[str, float]:
+    """Shares of the variance of the gains by model, task, technique, their interactions and the seed; empty for a ledger with gaps."""
+    gains, _ = leaderboard.gains_by_seed(rows)
+    return variance_shares(gains, ("model", "task", "technique")) if np.isfinite(gains).all() else {}
 
 
 def _static_tau(after: Floats) -> float:

@@ -97,14 +97,14 @@ def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
     card = next(card for card in suite.tasks if card.name == run.trained_on)
     options = next(technique.options for technique in suite.techniques if technique.name == run.technique)
     before = bench.before
-    started = time.perf_counter()
+    started = time.process_time()
     tuned = techniques.known()[run.technique](bench, card, options, run.seed)
     notes = {
         **conditions(suite, run.model, run.technique, run.trained_on),
         "steps": tuned.steps,
         "trained_parameters": tuned.trained,
         "val": [round(v, 4) for v in tuned.curve],
-        "seconds": round(time.perf_counter() - started, 2),
+        "seconds": round(time.process_time() - started, 2),  # of the one core that a run has
         "device": "cpu",
         "versions": {name: version(name).split("+")[0] for name in ("torch", "open_clip_torch", "timm", "numpy")},
     }
@@ -126,19 +126,27 @@ def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = 
     todo = open_runs(narrowed, suite)
     total = len(planned(narrowed))
     if dry or not todo:
-        spent = [
-            notes["seconds"] for model in narrowed.models for notes in ledger.runs(suite.ledger, model.name).values()
-        ]
-        estimate = (
-            f", about {duration(sum(spent) / len(spent) * len(todo) / jobs)} with {jobs} jobs" if spent and todo else ""
-        )
-        print(f"measure: {len(todo)} of {total} runs left{estimate}", file=sys.stderr)
+        print(f"measure: {len(todo)} of {total} runs left{_estimate(narrowed, suite, todo, jobs)}", file=sys.stderr)
         return 0
     _embed_all(suite, narrowed, root, jobs, quiet)
     added = 0
     for outcome in progress(_outcomes(suite, todo, root, jobs), len(todo), "measure", quiet):
         added += ledger.append(suite.ledger, outcome.run, outcome.before, outcome.after, outcome.notes)
     return added
+
+
+def _estimate(narrowed: Suite, suite: Suite, todo: list[Run], jobs: int) -> str:
+    """How long they will take, by the mean seconds of each technique's runs so far; of a new technique, by those of all."""
+    spent: dict[str, list[float]] = {}
+    for model in narrowed.models:
+        for run, notes in ledger.runs(suite.ledger, model.name).items():
+            spent.setdefault(run.technique, []).append(notes["seconds"])
+    if not spent or not todo:
+        return ""
+    every = [seconds for several in spent.values() for seconds in several]
+    means = {technique: sum(several) / len(several) for technique, several in spent.items()}
+    total = sum(means.get(run.technique, sum(every) / len(every)) for run in todo)
+    return f", about {duration(total / jobs)} with {jobs} jobs"
 
 
 def _known_techniques(suite: Suite) -> None:

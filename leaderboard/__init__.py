@@ -8,7 +8,7 @@ from leaderboard.board import Board, Line, from_json, make_board, to_json
 from leaderboard.errors import LeaderboardError
 from leaderboard.render import FORMATS, as_dict, escaped, render
 from leaderboard.tables import Row, Score, read_ledger, read_scores
-from leaderboard.targets import TARGETS, Measured, measured, ranks_elsewhere, static_rank
+from leaderboard.targets import TARGETS, Measured, gains_by_seed, measured, ranks_elsewhere, static_rank
 
 __all__ = [
     "FORMATS",
@@ -22,6 +22,7 @@ __all__ = [
     "as_dict",
     "escaped",
     "from_json",
+    "gains_by_seed",
     "make_board",
     "measured",
     "ranks_elsewhere",

@@ -52,6 +52,18 @@ def measured(rows: Iterable[Row]) -> Measured:
     return Measured(tuple(models), tuple(tasks), tuple(techniques), tuple(seeds), values)
 
 
+def gains_by_seed(rows: Iterable[Row]) -> tuple[Floats, Measured]:
+    """(models, tasks, techniques, seeds) gains, NaN where nothing was run, and whose names order the axes."""
+    rows = [row for row in rows if row.evaluated_on == row.trained_on]
+    m = measured(rows)
+    table = np.full((len(m.models), len(m.tasks), len(m.techniques), len(m.seeds)), np.nan)
+    models, tasks, techniques = ({name: i for i, name in enumerate(of)} for of in (m.models, m.tasks, m.techniques))
+    seeds = {seed: i for i, seed in enumerate(m.seeds)}
+    for r in rows:
+        table[models[r.model], tasks[r.trained_on], techniques[r.technique], seeds[r.seed]] = r.after - r.before
+    return table, m
+
+
 def ranks_elsewhere(values: Floats, model: int, task: int) -> Floats:
     """(K,) rank of a model among the pool on each other task that was measured on it and another: 0 worst, 1 best, ties averaged."""
     ranks = []

@@ -1,6 +1,7 @@
 """Cards, suites and sources: what is wrong is one line with file and field."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -97,23 +98,14 @@ def test_missing_and_unknown_cards_are_named(tmp_path: Path) -> None:
 # folders of images
 
 
-def image_folder(root: Path, per_class: int = 12) -> None:
-    from PIL import Image
-
-    for k, name in enumerate(("cat", "dog")):
-        (root / name).mkdir(parents=True)
-        for i in range(per_class):
-            Image.new("RGB", (20 + i, 30), (100 * k, 20 * i, 50)).save(root / name / f"{i}.png")
-
-
 FOLDER = (
     CARD.replace('"red", "blue"', '"cat", "dog"').split("[source]")[0] + '[source]\nkind = "folder"\npath = "images"\n'
 )
 FOLDER = FOLDER.replace("train = 20", "train = 12")
 
 
-def test_a_folder_is_cut_into_balanced_disjoint_splits(tmp_path: Path) -> None:
-    image_folder(tmp_path / "images")
+def test_a_folder_is_cut_into_balanced_disjoint_splits(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    pictures(tmp_path / "images", ("cat", "dog"))
     card = card_at(tmp_path, FOLDER)
     splits = {split: sources.load(card, split) for split in cards.SPLITS}
     files = [path for s in splits.values() for path in s.images]
@@ -125,8 +117,10 @@ def test_a_folder_is_cut_into_balanced_disjoint_splits(tmp_path: Path) -> None:
     assert again.images == splits["train"].images
 
 
-def test_a_changed_image_changes_the_cache_key_and_a_copied_folder_not_the_tasks_identity(tmp_path: Path) -> None:
-    image_folder(tmp_path / "images")
+def test_a_changed_image_changes_the_cache_key_and_a_copied_folder_not_the_tasks_identity(
+    tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    pictures(tmp_path / "images", ("cat", "dog"))
     card = card_at(tmp_path, FOLDER)
     before, identity = sources.source(card).sample_list(card, "train"), fingerprint.task_identity(card)
     for path in (tmp_path / "images").rglob("*.png"):
@@ -135,8 +129,8 @@ def test_a_changed_image_changes_the_cache_key_and_a_copied_folder_not_the_tasks
     assert fingerprint.task_identity(card) == identity
 
 
-def test_bad_folders_are_named(tmp_path: Path) -> None:
-    image_folder(tmp_path / "images")
+def test_bad_folders_are_named(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+    pictures(tmp_path / "images", ("cat", "dog"))
     with pytest.raises(CardError, match=r"field 'path' is 'other', and .* is not a folder"):
         sources.load(card_at(tmp_path, FOLDER.replace('"images"', '"other"')), "train")
     with pytest.raises(InputError, match="0 images for class 'cow'"):

@@ -164,6 +164,20 @@ def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
         rank.measurements(small(own))
 
 
+def test_the_time_left_is_told_technique_by_technique(own: Path) -> None:
+    loaded = small(own)
+    for path in (own / "gains").glob("*.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines:
+            line["seconds"] = 90.0 if line["technique"] == "full" else 2.0
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    todo = [Run("clip-things", "full", 1, "two_colours")] * 4 + [
+        Run("clip-things", "clip_adapter", 1, "two_colours")
+    ] * 30
+    assert measure._estimate(loaded, loaded, todo, 2) == ", about 4 min with 2 jobs"
+    assert measure._estimate(loaded, loaded, [], 2) == ""
+
+
 def test_a_ledger_with_a_wrong_header_is_named(own: Path) -> None:
     path = own / "gains" / "clip-things.csv"
     path.write_text(path.read_text().replace("after", "later", 1))

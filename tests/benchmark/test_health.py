@@ -1,0 +1,60 @@
+"""A suite's health, on ledgers with known answers."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import health, rank, suite
+
+
+def test_the_effective_number_of_tasks_counts_copies_once() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4, 4000))
+    assert health.participation(rows) == pytest.approx(4, abs=0.05)
+    assert health.participation(np.concatenate([rows, 3 * rows + 1])) == pytest.approx(4, abs=0.05)
+    assert health.participation(np.repeat(rows[:1], 5, axis=0)) == pytest.approx(1)
+
+
+def test_a_pool_of_fixed_order_is_found() -> None:
+    fixed = np.arange(5.0)[:, None] + np.zeros((5, 12))
+    assert health._static_tau(fixed) == pytest.approx(1)
+    free = np.random.default_rng(0).normal(size=(5, 400))
+    assert abs(health._static_tau(free)) < 0.15
+
+
+def test_runs_that_still_rise_are_counted(own: Path) -> None:
+    loaded = suite.load(str(own / "small.toml"))
+    for path in (own / "gains").glob("*.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines:
+            line["val"] = [0.1] * 8 + ([0.3, 0.5] if line["technique"] == "full" else [0.1, 0.105])
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert health.levelled(loaded) == (0.5, 20)
+
+
+def test_reliability_is_asked_for_once_there_are_seeds(own: Path) -> None:
+    loaded = suite.load(str(own / "small.toml"))
+    rows = rank.measurements(loaded)
+
+    def found(second: float) -> list[health.Check]:
+        rng = np.random.default_rng(0)
+        again = [dataclasses.replace(r, seed=1, after=r.after + second * rng.normal()) for r in rows]
+        return [c for c in health.check(loaded, rows + again) if c.what.startswith("reliability")]
+
+    assert not [c for c in health.check(loaded, rows) if c.what.startswith("reliability")]
+    (same,) = found(0.0)
+    assert same.holds
+    assert same.found == "1.000"
+    (noisy,) = found(1.0)
+    assert not noisy.holds
+
+
+def test_the_variance_is_split_where_the_ledger_is_whole(own: Path) -> None:
+    rows = rank.measurements(suite.load(str(own / "small.toml")))
+    shares = health.variance(rows)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert "task × technique" in shares
+    assert health.variance([r for r in rows if (r.model, r.trained_on) != ("clip-things", "two_colours")]) == {}
