@@ -121,7 +121,8 @@ def recommend(
         forgetting = _between(known, lost, here) if np.isfinite(lost).any() else [None] * len(models)
         for name, before, g, f in zip(m.models, zero_shot, gain, forgetting, strict=True):
             if g is not None:
-                after = Between(*(float(np.clip(before + x, 0, 1)) for x in (g.value, g.low, g.high)))
+                g = _within(g, -float(before), 1 - float(before))
+                after = Between(before + g.value, before + g.low, before + g.high)
                 choices.append(Choice(name, technique, float(before), g, after, f))
     choices.sort(key=lambda c: (-c.accuracy.value, -c.gain.value, c.model, c.technique))
     trust = _trust(suite, models, m, known, here, card, cache)
@@ -143,6 +144,12 @@ def _between(known: Floats, target: Floats, here: Floats) -> list[Between | None
     fitted = prediction.fit(known, target)
     values, half = fitted.predict(here), fitted.half_width
     return [Between(float(v), float(v - half), float(v + half)) if np.isfinite(v) else None for v in values]
+
+
+def _within(of: Between, least: float, most: float) -> Between:
+    """No gain leads below 0 or above 1; an interval without end stays one."""
+    low, high = (x if np.isinf(x) else float(np.clip(x, least, most)) for x in (of.low, of.high))
+    return Between(float(np.clip(of.value, least, most)), low, high)
 
 
 def _trust(

@@ -42,11 +42,19 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     for choice in found.choices:
         fitted = leaderboard.prediction.fit(known, m.values[choice.technique]["gain"].T)
         row = here[[model.name for model in loaded.models].index(choice.model)]
-        assert choice.gain.value == pytest.approx(float(fitted.predict(row)))
         assert choice.zero_shot == pytest.approx(1 - row[0])
-        assert choice.accuracy.value == pytest.approx(np.clip(choice.zero_shot + choice.gain.value, 0, 1))
+        possible = np.clip(float(fitted.predict(row)), -choice.zero_shot, 1 - choice.zero_shot)
+        assert choice.gain.value == pytest.approx(possible)
+        assert choice.accuracy.value == pytest.approx(choice.zero_shot + choice.gain.value)
         assert choice.gain.low == -np.inf  # of five tasks no honest interval of 90 % can be had
     assert found.trust.distance > 0
+
+
+def test_no_gain_leads_out_of_what_accuracy_can_be() -> None:
+    within = recommend._within(recommend.Between(1.12, 0.9, 1.3), -0.02, 0.98)
+    assert within == recommend.Between(0.98, 0.9, 0.98)
+    endless = recommend._within(recommend.Between(-0.5, -np.inf, np.inf), -0.2, 0.8)
+    assert endless == recommend.Between(-0.2, -np.inf, np.inf)
 
 
 def test_a_task_of_the_suite_teaches_nothing_about_itself(own: Path, loaded: suite.Suite) -> None:
