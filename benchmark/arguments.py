@@ -53,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--out", type=Path, metavar="DIR", help="folder for results (default: results/<suite>)")
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument("--scorers", type=_names, metavar="A,B|all", help="scorers to run (default: all)")
+    narrow = argparse.ArgumentParser(add_help=False)
+    narrow.add_argument(
+        "--techniques", "--technique", type=_names, metavar="A,B", help="only these techniques of the suite"
+    )
+    printed = argparse.ArgumentParser(add_help=False)
+    printed.add_argument(
+        "--format", choices=["text", "md", "csv", "json"], default="text", help="how the result is printed"
+    )
 
     commands = whole.add_subparsers(dest="command", metavar="command", required=True)
 
@@ -73,9 +81,9 @@ def parser() -> argparse.ArgumentParser:
         which,
         jobs,
         out,
+        printed,
         example="run --scorers all",
     )
-    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how the board is printed")
     p = command(
         "embed",
         "fill the cache with the embeddings that scorers read",
@@ -88,9 +96,9 @@ def parser() -> argparse.ArgumentParser:
         "fine-tune, evaluate on every task and add to the ledger; goes on where it stopped",
         suite,
         jobs,
+        narrow,
         example="measure --techniques clip_adapter",
     )
-    p.add_argument("--techniques", type=_names, metavar="A,B", help="only these techniques of the suite")
     p.add_argument("--dry-run", action="store_true", help="only say how many runs are left and how long they will take")
     p.add_argument(
         "--audit", type=_positive, metavar="K", help="repeat K runs drawn by chance and say how far the ledger is off"
@@ -120,9 +128,9 @@ def parser() -> argparse.ArgumentParser:
         "rank scores that `score` wrote against the ledger",
         suite,
         out,
+        printed,
         example="rank --suite pocket --format md",
     )
-    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how the board is printed")
     p = command(
         "predict",
         "how well gain and forgetting are predicted for a task, or a model, never seen",
@@ -130,27 +138,27 @@ def parser() -> argparse.ArgumentParser:
         which,
         jobs,
         out,
+        narrow,
+        printed,
         example="predict --suite pocket",
     )
-    p.add_argument("--techniques", type=_names, metavar="A,B", help="only these techniques of the suite")
-    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how it is printed")
     p = command(
         "recommend",
         "which model and technique for a folder of images of your own, without fine-tuning",
         suite,
         jobs,
         out,
+        narrow,
+        printed,
         example="recommend my_images --template 'a photo of a {c}'",
     )
     p.add_argument(
         "path", type=Path, metavar="PATH", help="a folder with one sub-folder of images per class, or a card"
     )
-    p.add_argument("--techniques", "--technique", type=_names, metavar="A,B", help="only these techniques of the suite")
     p.add_argument(
         "--template", default="a photo of a {c}", help="prompt, with {c} for the class (default: %(default)s)"
     )
     p.add_argument("--names", type=Path, metavar="FILE", help="class names: a CSV of lines `folder,class name`")
-    p.add_argument("--format", choices=["text", "md", "csv", "json"], default="text", help="how it is printed")
     p = command("list", "show what there is", suite, example="list tasks --health")
     p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "suites"])
     p.add_argument(

@@ -280,13 +280,16 @@ def _list(args: argparse.Namespace) -> None:
     elif args.what == "tasks":
         _list_tasks(args)
     elif args.what == "techniques":
-        from benchmark import techniques
+        import importlib.metadata
 
+        installed = {
+            point.name: point.value for point in importlib.metadata.entry_points(group=suites.TECHNIQUES_GROUP)
+        }
+        known = suites.BUILT_IN | installed
         chosen = {t.name: t.options for t in _suite(args).techniques}
-        known = techniques.known()
         lines = [
-            [name, str(known[name].__doc__).splitlines()[0] if name in known else "not known here", _words(options)]
-            for name, options in (chosen | {name: {} for name in known if name not in chosen}).items()
+            [name, known.get(name, "not known here"), _words(chosen.get(name, {}))]
+            for name in dict.fromkeys([*chosen, *known])
         ]
         print(tabulate(lines, ["technique", "what it is", f"hyperparameters in {args.suite}"]))
     else:

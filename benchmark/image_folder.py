@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmark.cards import Card
 from benchmark.errors import InputError
-from benchmark.sources import SUFFIXES, read_image
+from benchmark.sources import SUFFIXES, image_files, read_image
 
 LAYOUT = "give a folder with one sub-folder of images per class"
 TOLERATED = 0.1  # share of unreadable images that is skipped and named; more is an error
@@ -29,7 +29,7 @@ def card_of(path: Path, template: str = "a photo of a {c}", names: Path | None =
     without: list[str] = []
     kept = 0
     for folder in folders:
-        files = sorted(file for file in folder.glob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        files = image_files(folder)
         bad = dict(_unreadable(files))
         skipped += bad.values()
         without += [f"{folder.name}/{name}" for name in bad]

@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 TARGETS = ("gain", "forgetting")
 # What there is to win, what the embeddings hold, and the paper's score; chosen before looking at any result.
 COMBINATION = ("headroom", "linear_probe", "iimm")
-FORMATS = ("text", "md", "csv", "json")
 SHOWN = 8  # single scores that the tables of text and Markdown show
 BASELINES = ("the mean", "headroom", "combination")
 
@@ -72,6 +71,7 @@ def predict(suite: str, cells: Sequence[Cell], rows: Sequence[Row]) -> Predictio
     m = leaderboard.measured(rows)
     names = sorted({c.scorer for c in cells if not c.technique})
     sets = {"the mean": [], "combination": list(COMBINATION)} | {name: [name] for name in names}
+    tables = {predictor: features(cells, m, of) for predictor, of in sets.items()}
     lines, curves = [], []
     known = [n for n in (2, 3, 5, 8, 12, 16, 20) if n <= len(m.tasks) - 2]
     for technique in m.techniques:
@@ -79,13 +79,13 @@ def predict(suite: str, cells: Sequence[Cell], rows: Sequence[Row]) -> Predictio
             values = m.values[technique][target].T
             if not np.isfinite(values).any():
                 continue
-            for predictor, of in sets.items():
-                line = _line(technique, target, predictor, features(cells, m, of), values)
+            for predictor, table in tables.items():
+                line = _line(technique, target, predictor, table, values)
                 if line is None:
                     continue
                 lines.append(line)
                 if predictor in BASELINES:
-                    points = prediction.learning_curve(features(cells, m, of), values, known)
+                    points = prediction.learning_curve(table, values, known)
                     curves.append(Curve(technique, target, predictor, points))
     return Predictions(suite, len(m.models), len(m.tasks), tuple(lines), tuple(curves))
 
@@ -111,7 +111,7 @@ Of {count} scores the {shown} with the smallest errors are shown; the best of ma
 
 
 def render(found: Predictions, form: str) -> str:
-    """The predictions in one of FORMATS."""
+    """The predictions in one of `leaderboard.FORMATS`."""
     if form == "json":
         return json.dumps(asdict(found), indent=1, default=float) + "\n"
     if form == "csv":
@@ -120,7 +120,8 @@ def render(found: Predictions, form: str) -> str:
 
     style = "pipe" if form == "md" else "simple"
     count = len({line.predictor for line in found.lines} - {"the mean", "combination"})
-    parts = [EXPLANATION.format(count=count, shown=SHOWN).replace("**", "**" if form == "md" else "")]
+    said = EXPLANATION.format(count=count, shown=SHOWN)
+    parts = [said if form == "md" else said.replace("**", "")]
     for technique, target in dict.fromkeys((line.technique, line.target) for line in found.lines):
         lines = [line for line in found.lines if (line.technique, line.target) == (technique, target)]
         lines.sort(key=lambda line: line.tasks.mae)

@@ -22,7 +22,6 @@ from leaderboard import Measured, Row, prediction
 from leaderboard.prediction import Quality
 
 Floats = NDArray[np.float64]
-FORMATS = ("text", "md", "csv", "json")
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ def distances(suite: Suite, models: Sequence[Model], card: Card, cache: Cache) -
 
 
 def render(found: Recommendation, form: str) -> str:
-    """The recommendation in one of FORMATS."""
+    """The recommendation in one of `leaderboard.FORMATS`."""
     if form == "json":
         return json.dumps(_finite(asdict(found) | {"warnings": found.trust.warnings}), indent=1) + "\n"
     if form == "csv":

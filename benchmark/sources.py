@@ -151,6 +151,11 @@ def _share(card: Card, order: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]
 # folder: one folder of image files per class
 
 
+def image_files(folder: Path) -> list[Path]:
+    """The files of a folder that have the suffix of an image, in the order of their names."""
+    return sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
 def _folder_files(card: Card) -> tuple[list[Path], Labels]:
     path = _text(card, "path")
     root = (card.folder / path).resolve()
@@ -169,11 +174,7 @@ def _folder_files(card: Card) -> tuple[list[Path], Labels]:
     files: list[Path] = []
     labels: list[int] = []
     for k, name in enumerate(folders):
-        found = sorted(
-            p
-            for p in (root / name).glob("*")
-            if p.suffix.lower() in SUFFIXES and p.is_file() and f"{name}/{p.name}" not in without
-        )
+        found = [p for p in image_files(root / name) if f"{name}/{p.name}" not in without]
         if len(found) < 2:
             raise InputError(
                 f"{root / name}: {len(found)} images for class '{card.classes[k]}'; a class needs at least 2"

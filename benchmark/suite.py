@@ -18,6 +18,16 @@ OPTIONS = (
 )
 WHOLE = ("batch", "accumulate", "epochs", "patience", "reduction", "rank")
 OPTIMIZERS = ("adamw", "sgd")
+# what the techniques of this package train; the functions themselves, and torch with them, are in `techniques`
+BUILT_IN = {
+    "full": "everything: both towers and the scale",
+    "bitfit": "the biases of the transformer blocks of both towers",
+    "attention": "the input projections of self-attention in the transformer blocks of both towers",
+    "lora": "low-rank changes of the query and value projections in the transformer blocks of both towers",
+    "clip_adapter": "two bottleneck adapters on the frozen towers' embeddings",
+    "linear_probe": "a linear classifier on the frozen image embeddings",
+}
+TECHNIQUES_GROUP = "benchmark.techniques"
 FOLDER = Path(__file__).parent / "suites"
 
 

@@ -19,6 +19,7 @@ from torch.nn.utils import parametrize
 
 from benchmark.cards import Card
 from benchmark.errors import InputError
+from benchmark.suite import TECHNIQUES_GROUP
 from benchmark.workbench import Workbench, average_templates
 
 Tensor = torch.Tensor
@@ -299,13 +300,12 @@ TECHNIQUES: dict[str, Technique] = {
     "clip_adapter": clip_adapter,
     "linear_probe": linear_probe,
 }
-GROUP = "benchmark.techniques"
 
 
 def known() -> dict[str, Technique]:
     """The techniques of this package and those behind installed packages' entry points. Raises InputError for one that cannot be had."""
     found = dict(TECHNIQUES)
-    for point in importlib.metadata.entry_points(group=GROUP):
+    for point in importlib.metadata.entry_points(group=TECHNIQUES_GROUP):
         if point.name in found:
             raise InputError(f"technique '{point.name}' ({point.value}) is named like another technique; rename it")
         try:

@@ -55,7 +55,9 @@ def test_the_generated_blocks_are_those_of_the_ledger(tmp_path: Path, monkeypatc
         assert [set(part) for part in old] == [set(part) for part in new], f"{name}: run tools/readme.py"
         for one, two in zip(old, new, strict=True):
             for key, values in two.items():
-                assert one[key] == pytest.approx(values, abs=0.03, rel=0.03), f"{name}, {key}: run tools/readme.py"
+                assert one[key] == pytest.approx(values, abs=0.3 if name == "predictions" else 0.03), (
+                    f"{name}, {key}: run tools/readme.py"
+                )
 
 
 def test_the_readme_names_nothing_that_is_not_there() -> None:

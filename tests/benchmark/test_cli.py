@@ -199,7 +199,7 @@ def test_output_into_a_closed_pipe_is_no_error() -> None:
 
 @pytest.mark.slow
 def test_lists_and_help_load_nothing_heavy(command: Command) -> None:
-    for words in (["--help"], ["list", "models"], ["list", "tasks"], ["list", "suites"], ["list", "scorers"]):
+    for words in (["--help"], ["list", "models"], ["list", "tasks"], ["list", "techniques"], ["list", "scorers"]):
         code = (
             "import sys; from benchmark.cli import main\n"
             "try: main(sys.argv[1:])\n"

@@ -63,7 +63,7 @@ def test_features_are_placed_by_name() -> None:
     assert np.isfinite(table[..., 1]).sum() == 4
 
 
-@pytest.mark.parametrize("form", predict.FORMATS)
+@pytest.mark.parametrize("form", leaderboard.FORMATS)
 def test_every_form_says_the_same(form: str) -> None:
     found = predict.predict("toy", *planted())
     line = next(x for x in found.lines if (x.target, x.predictor) == ("gain", "combination"))

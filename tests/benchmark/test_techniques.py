@@ -292,7 +292,7 @@ def test_an_installed_package_adds_a_technique(monkeypatch: pytest.MonkeyPatch) 
     from importlib.metadata import EntryPoint
 
     def installed(name: str, value: str) -> None:
-        point = EntryPoint(name, value, techniques.GROUP)
+        point = EntryPoint(name, value, suite.TECHNIQUES_GROUP)
         monkeypatch.setattr(techniques.importlib.metadata, "entry_points", lambda group: [point])
 
     installed("mine", "benchmark.techniques:linear_probe")
@@ -325,6 +325,10 @@ def test_pixels_go_through_the_models_own_preprocessing(small_suite: Path, share
     theirs = torch.stack([b.encoder.preprocess(Image.fromarray(image)) for image in images])
     assert torch.allclose(ours, theirs, atol=2.1 / 255)  # one level of 8 bits, in units of deviation 1/2
     assert pixels.dtype == torch.uint8
+
+
+def test_every_technique_is_listed() -> None:
+    assert list(suite.BUILT_IN) == list(TECHNIQUES)
 
 
 def test_every_technique_of_the_suites_is_known() -> None:
