@@ -422,9 +422,10 @@ def _scorer(name: str) -> Any:
 
 
 def _pretrain(args: argparse.Namespace) -> None:
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     from benchmark.errors import unknown
+    from benchmark.parallel import parallel
     from benchmark.pocket.families import WEIGHTS
     from benchmark.pocket.pretrain import RECIPES, pretrain, write_vocabulary
 
@@ -433,7 +434,7 @@ def _pretrain(args: argparse.Namespace) -> None:
             raise unknown("model", name, RECIPES)
     write_vocabulary()
     folder = args.out or WEIGHTS
-    Parallel(n_jobs=args.jobs)(delayed(pretrain)(name, folder / name) for name in args.models or RECIPES)
+    list(parallel((delayed(pretrain)(name, folder / name) for name in args.models or RECIPES), args.jobs))
     print(f"pretrained models are in {folder}")
 
 

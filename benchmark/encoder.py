@@ -13,11 +13,17 @@ from benchmark.errors import InputError
 from benchmark.sources import Examples, read_image
 from benchmark.suite import Model
 
-BATCH = 256
+BATCH = 128
+
+
+def accelerator() -> torch.device:
+    """The accelerator of this machine, or the CPU where there is none."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")
 
 
 class Encoder:
-    """One model, ready to embed.
+    """One model, ready to embed, on the accelerator where there is one.
 
     model: the open_clip module in evaluation mode, float32.  pixels(): images as the uint8 tensor (N, 3, S, S) that
     `normalise` turns into the model's input, so that a task is decoded once and kept small.
@@ -33,10 +39,13 @@ class Encoder:
             raise InputError(
                 f"model '{spec.name}': open_clip cannot load '{spec.load}': {str(problem).splitlines()[0]}"
             ) from None
-        self.model.eval()
+        self.device = accelerator()
+        self.model.eval().to(self.device)
         self.size = int(np.atleast_1d(self.model.visual.image_size)[0])
         *self._shape, last = self.preprocess.transforms
-        self._mean, self._std = (torch.tensor(values).view(1, 3, 1, 1) for values in (last.mean, last.std))
+        self._mean, self._std = (
+            torch.tensor(values, device=self.device).view(1, 3, 1, 1) for values in (last.mean, last.std)
+        )
 
     @property
     def n_parameters(self) -> int:
@@ -50,7 +59,7 @@ class Encoder:
     @property
     def logit_bias(self) -> torch.Tensor:
         bias = getattr(self.model, "logit_bias", None)
-        return torch.zeros(()) if bias is None else bias
+        return torch.zeros((), device=self.device) if bias is None else bias
 
     def pixels(self, examples: Examples) -> torch.Tensor:
         """Images of a split as uint8 (N, 3, S, S): the model's own preprocessing up to, but without, its normalisation."""
@@ -68,17 +77,21 @@ class Encoder:
         return out
 
     def normalise(self, pixels: torch.Tensor) -> torch.Tensor:
-        return (pixels.float() / 255 - self._mean) / self._std
+        return (pixels.to(self.device).float() / 255 - self._mean) / self._std
+
+    def tokens(self, texts: Sequence[str]) -> torch.Tensor:
+        """(len(texts), L) token numbers, where the model is."""
+        tokens: torch.Tensor = self.tokenizer(list(texts)).to(self.device)
+        return tokens
 
     def encode_images(self, pixels: torch.Tensor) -> NDArray[np.float32]:
         """Unit image embeddings, float32 (N, D)."""
         with torch.inference_mode():
             rows = [self.model.encode_image(self.normalise(part), normalize=True) for part in pixels.split(BATCH)]
-        return torch.cat(rows).float().numpy()
+        return torch.cat(rows).float().cpu().numpy()
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit text embeddings, float32 (len(texts), D)."""
-        tokens = self.tokenizer(list(texts))
         with torch.inference_mode():
-            rows = [self.model.encode_text(part, normalize=True) for part in tokens.split(BATCH)]
-        return torch.cat(rows).float().numpy()
+            rows = [self.model.encode_text(part, normalize=True) for part in self.tokens(texts).split(BATCH)]
+        return torch.cat(rows).float().cpu().numpy()

@@ -15,17 +15,18 @@ from benchmark.embed import embed_model, single_thread
 from benchmark.errors import LedgerError, unknown
 from benchmark.fingerprint import conditions
 from benchmark.ledger import Run
+from benchmark.parallel import parallel
 from benchmark.progress import duration, progress
 from benchmark.suite import Suite
 
 
 def planned(suite: Suite) -> list[Run]:
-    """Every run of the suite, model by model, so that a worker seldom changes its model."""
+    """Every run of the suite: seed by seed, each a whole ledger, and in it model by model, so that a worker seldom changes its model."""
     return [
         Run(model.name, technique.name, seed, card.name)
+        for seed in suite.seeds
         for model in suite.models
         for technique in suite.techniques
-        for seed in suite.seeds
         for card in suite.tasks
     ]
 
@@ -105,19 +106,17 @@ def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
         "trained_parameters": tuned.trained,
         "val": [round(v, 4) for v in tuned.curve],
         "seconds": round(time.process_time() - started, 2),  # of the one core that a run has
-        "device": "cpu",
+        "device": tuned.device,
+        "precision": tuned.precision,
         "versions": {name: version(name).split("+")[0] for name in ("torch", "open_clip_torch", "timm", "numpy")},
     }
     return Outcome(run, before, tuned.after, notes)
 
 
 def _outcomes(suite: Suite, runs: list[Run], root: Path, jobs: int) -> Iterator[Outcome]:
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
-    # Two runs a piece keep a worker on one model; the generator hands each outcome on as soon as it is there.
-    yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")(
-        delayed(measure_run)(suite, run, root) for run in runs
-    )
+    yield from parallel((delayed(measure_run)(suite, run, root) for run in runs), jobs, ordered=False)
 
 
 def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = False, dry: bool = False) -> int:
@@ -160,13 +159,11 @@ def _known_techniques(suite: Suite) -> None:
 
 def _embed_all(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool) -> None:
     """Embed first, so that the workers of one model do not wait for each other."""
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     splits = ("train", "val", "test")
     work = (delayed(embed_model)(suite, model, root, splits) for model in narrowed.models)
-    for _ in progress(
-        Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(narrowed.models), "embed", quiet
-    ):
+    for _ in progress(parallel(work, jobs, ordered=False), len(narrowed.models), "embed", quiet):
         pass
 
 

@@ -16,6 +16,7 @@ from benchmark import predict, score
 from benchmark.cache import Cache
 from benchmark.cards import Card
 from benchmark.embed import Embedder
+from benchmark.parallel import parallel
 from benchmark.predict import COMBINATION
 from benchmark.suite import Model, Suite
 from leaderboard import Measured, Row, prediction
@@ -132,10 +133,10 @@ def recommend(
 
 def own_features(suite: Suite, models: Sequence[Model], card: Card, cache: Cache, jobs: int) -> Floats:
     """(models, scores of the combination) on the train split of a card that need not be of the suite."""
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     work = (delayed(score.score_cell)(suite, model, card, list(COMBINATION), cache.root) for model in models)
-    found = Parallel(n_jobs=jobs)(work)
+    found = list(parallel(work, jobs))
     return np.array([[np.nan if r[n]["score"] is None else r[n]["score"] for n in COMBINATION] for r in found])
 
 

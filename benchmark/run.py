@@ -12,6 +12,7 @@ from typing import Any
 from benchmark import embed, rank, score
 from benchmark.cache import Cache
 from benchmark.fingerprint import model_identity
+from benchmark.parallel import parallel
 from benchmark.progress import duration, progress
 from benchmark.suite import Suite
 from leaderboard import Board
@@ -24,14 +25,12 @@ def embed_suite(
     lacking = embed.missing(suite, cache, splits)
     if not lacking:
         return 0
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
     models = [model for model in suite.models if model.name in lacking]
     started = time.monotonic()
     work = (delayed(embed.embed_model)(suite, model, cache.root, splits) for model in models)
-    made = sum(
-        progress(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), len(models), "embed: models", quiet)
-    )
+    made = sum(progress(parallel(work, jobs, ordered=False), len(models), "embed: models", quiet))
     if not quiet:
         spent = time.monotonic() - started
         print(f"embed: {made} images in {duration(spent)}, {made / spent:.0f} images/s", file=sys.stderr)

@@ -21,6 +21,7 @@ from benchmark.cards import Card
 from benchmark.embed import Embedder
 from benchmark.errors import unknown
 from benchmark.fingerprint import model_identity
+from benchmark.parallel import parallel
 from benchmark.progress import progress
 from benchmark.suite import Model, Suite
 
@@ -221,11 +222,9 @@ def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: i
                 todo.append((model, card, lacking))
     scored = Scored(computed=sum(len(lacking) for _, _, lacking in todo))
     if todo:
-        from joblib import Parallel, delayed
+        from joblib import delayed
 
-        made = Parallel(n_jobs=jobs, return_as="generator")(
-            delayed(score_cell)(suite, *item, cache.root) for item in todo
-        )
+        made = parallel((delayed(score_cell)(suite, *item, cache.root) for item in todo), jobs)
         for (model, card, _), result in zip(todo, progress(made, len(todo), "score", quiet), strict=True):
             results[model.name, card.name] |= result
     for name in direct:

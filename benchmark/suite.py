@@ -17,7 +17,7 @@ OPTIONS = (
     *("ratio", "reduction", "rank", "scale"),
 )
 WHOLE = ("batch", "accumulate", "epochs", "patience", "reduction", "rank")
-OPTIMIZERS = ("adamw", "sgd")
+CHOICES = {"optimizer": ("adamw", "sgd"), "precision": ("fp32", "bf16")}
 # what the techniques of this package train; the functions themselves, and torch with them, are in `techniques`
 BUILT_IN = {
     "full": "everything: both towers and the scale",
@@ -150,15 +150,15 @@ def _technique(path: Path, name: str, table: Any) -> Technique:
     options: dict[str, float | str] = {}
     for key, value in (table if isinstance(table, dict) else {}).items():
         where = f"{path}: [techniques.{name}]: field '{key}'"
-        if key == "optimizer":
-            if value not in OPTIMIZERS:
-                raise SuiteError(f"{where} is {value!r}; give one of {', '.join(OPTIMIZERS)}")
+        if key in CHOICES:
+            if value not in CHOICES[key]:
+                raise SuiteError(f"{where} is {value!r}; give one of {', '.join(CHOICES[key])}")
             options[key] = value
             continue
         if type(value) not in (int, float):
             raise SuiteError(f"{where} should be a number, found {value!r}")
         if key not in OPTIONS:
-            raise SuiteError(f"{where} is not known; known: optimizer, {', '.join(OPTIONS)}")
+            raise SuiteError(f"{where} is not known; known: {', '.join([*CHOICES, *OPTIONS])}")
         if not math.isfinite(value) or value < 0:
             raise SuiteError(f"{where} is {value}; give a number of at least 0")
         if key in WHOLE and (value != int(value) or value < 1):

@@ -27,12 +27,14 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class Tuned:
-    """The outcome of one run. after: test accuracy on every task; curve: val accuracy after each epoch."""
+    """The outcome of one run. after: test accuracy on every task; curve: val accuracy after each epoch; trained: parameters."""
 
     after: dict[str, float]
     curve: list[float]
     steps: int
     trained: int
+    device: str = "cpu"
+    precision: str = "fp32"
 
 
 Options = Mapping[str, float | str]
@@ -92,7 +94,7 @@ def _optimizer(parameters: list[nn.Parameter], options: Options) -> torch.optim.
     rate, decay = float(options["rate"]), float(options.get("weight_decay", 0.0))
     if options.get("optimizer", "adamw") == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=float(options.get("momentum", 0.9)), weight_decay=decay)
-    return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
 
 
 # techniques inside the towers
@@ -159,17 +161,25 @@ def _fold(model: nn.Module) -> None:
 
 
 def _in_towers(name: str, prepare: Prepare, bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
-    """Train what `prepare` chooses, as far as the classifier depends on it, in a copy of the model."""
+    """Train what `prepare` chooses, as far as the classifier depends on it, in a copy of the model.
+
+    Where there is an accelerator it is used, with the towers in bfloat16 (option `precision`: "fp32" or "bf16"); weights, similarities
+    and loss stay in float32.
+    """
     torch.manual_seed(seed)
     encoder = copy.copy(bench.encoder)
     encoder.model = copy.deepcopy(bench.encoder.model)
     train, val = bench.pixels(card, "train"), bench.pixels(card, "val")
-    labels, val_labels = bench.labels(card, "train"), bench.labels(card, "val")
-    prompts = bench.tokens(card)
+    labels, val_labels = (bench.labels(card, split).to(encoder.device) for split in ("train", "val"))
+    prompts = encoder.tokens(card.prompts())
+    kind = encoder.device.type
+    precision = str(options.get("precision", "fp32" if kind == "cpu" else "bf16"))
 
     def classify(pixels: Tensor) -> Tensor:
-        images = encoder.model.encode_image(encoder.normalise(pixels), normalize=True)
-        texts = average_templates(encoder.model.encode_text(prompts, normalize=True), len(card.templates))
+        with torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"):
+            images = encoder.model.encode_image(encoder.normalise(pixels), normalize=True).float()
+            prompted = encoder.model.encode_text(prompts, normalize=True).float()
+        texts = average_templates(prompted, len(card.templates))
         return encoder.logit_scale * images @ texts.T + encoder.logit_bias
 
     def val_accuracy() -> float:
@@ -193,7 +203,7 @@ def _in_towers(name: str, prepare: Prepare, bench: Workbench, card: Card, option
     curve, steps = fit(chosen, lambda rows: classify(train[rows]), labels, val_accuracy, options, seed)
     encoder.model.eval()
     _fold(encoder.model)
-    return Tuned(bench.accuracies(encoder), curve, steps, sum(p.numel() for p in chosen))
+    return Tuned(bench.accuracies(encoder), curve, steps, sum(p.numel() for p in chosen), kind, precision)
 
 
 def _reached(parameters: list[nn.Parameter], logits: Callable[[], Tensor]) -> list[nn.Parameter]:

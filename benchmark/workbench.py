@@ -54,10 +54,6 @@ class Workbench:
     def labels(self, card: Card, split: str) -> Tensor:
         return torch.from_numpy(self._load(card, split).labels)
 
-    def tokens(self, card: Card) -> Tensor:
-        tokens: Tensor = self.encoder.tokenizer(card.prompts())
-        return tokens
-
     def embeddings(self, card: Card, split: str) -> Tensor:
         """Cached unit image embeddings, float32 (N, D)."""
         if (card.name, split) not in self._embeddings:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from leaderboard.correlation import FUNCTIONS, MEASURES
 from leaderboard.errors import LeaderboardError
+from leaderboard.forgetting import Estimate, Forgetting, forgetting
+from leaderboard.resampling import LEAST_TASKS, interval, multiplicities, weighted_mean
 from leaderboard.tables import Row, Score
 from leaderboard.targets import TARGETS, Measured, measured
 
 Floats = NDArray[np.float64]
 AXES = ("tasks", "models", "pooled")
 LEAST_POINTS = 3  # points that a correlation needs
-LEAST_TASKS = 5  # tasks that an interval needs
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Board:
-    """ranking[technique][target]: scorers, best first, by mean Pearson correlation over tasks; a board's own order is that by gain."""
+    """ranking[technique][target]: scorers, best first, by mean Pearson correlation over tasks; a board's own order is that by gain.
+
+    forgetting: one entry per technique, the least forgetful first.
+    """
 
     suite: str
     models: tuple[str, ...]
@@ -57,6 +61,7 @@ class Board:
     lines: tuple[Line, ...]
     ranking: dict[str, dict[str, tuple[str, ...]]]
     outcomes: dict[str, dict[str, float]]
+    forgetting: tuple[Forgetting, ...]
     seconds: dict[str, float]
 
     def find(self, scorer: str, technique: str, target: str, axis: str, measure: str) -> Line:
@@ -81,7 +86,14 @@ def from_json(text: str) -> Board:
         lines.append(Line(**line, over=over))
     ranking = {k: {t: tuple(names) for t, names in of.items()} for k, of in fields.pop("ranking").items()}
     names: dict[str, Any] = {name: tuple(fields.pop(name)) for name in ("models", "tasks", "techniques", "seeds")}
-    return Board(**fields, **names, lines=tuple(lines), ranking=ranking)
+    forgot = tuple(_forgetting(entry) for entry in fields.pop("forgetting"))
+    return Board(**fields, **names, lines=tuple(lines), ranking=ranking, forgetting=forgot)
+
+
+def _forgetting(entry: dict[str, Any]) -> Forgetting:
+    mean, over = Estimate(**entry.pop("mean")), entry.pop("over_full")
+    telling = tuple((name, Estimate(**found)) for name, found in entry.pop("predicted_by"))
+    return Forgetting(**entry, mean=mean, over_full=over and Estimate(**over), predicted_by=telling)
 
 
 def make_board(
@@ -101,7 +113,7 @@ def make_board(
     scores, m = list(scores), measured(ledger)
     if not any(s.model in m.models and s.task in m.tasks for s in scores):
         raise LeaderboardError("scores and ledger have no (model, task) in common; check the names in both tables")
-    weights = _resamples(len(m.tasks), resamples, seed)
+    weights = multiplicities(len(m.tasks), resamples, seed)
     names = sorted({s.scorer for s in scores})
     lines: list[Line] = []
     for technique in m.techniques:
@@ -126,15 +138,9 @@ def make_board(
         tuple(lines),
         {k: {target: _ranking(lines, k, target) for target in TARGETS} for k in m.techniques},
         {k: _outcomes(m, k) for k in m.techniques},
+        forgetting(m, weights, _correlations(lines)),
         _seconds(scores),
     )
-
-
-def _resamples(tasks: int, resamples: int, seed: int) -> Floats:
-    """(1 + B, tasks) multiplicities; row 0 is the sample itself."""
-    drawn = np.random.default_rng(seed).integers(0, tasks, (resamples, tasks))
-    rows = [np.ones(tasks), *(np.bincount(row, minlength=tasks) for row in drawn)]
-    return np.array(rows, np.float64)
 
 
 def _table(scores: list[Score], m: Measured, name: str, technique: str, target: str) -> Floats:
@@ -158,14 +164,6 @@ def _group(x: Floats, y: Floats, weights: Floats, measure: str) -> tuple[Floats,
     return FUNCTIONS[measure](x, y, weights[:, known]), len(x)
 
 
-def _mean(values: Floats, weights: Floats | None = None) -> Floats:
-    """(1 + B,) weighted mean over groups (1 + B, G), those without a value left out."""
-    known = np.isfinite(values)
-    w = known * (1.0 if weights is None else weights)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((w * np.where(known, values, 0)).sum(1) / w.sum(1))
-
-
 def _lines(
     name: str, target: str, technique: str, table: Floats, values: Floats, weights: Floats, m: Measured
 ) -> Iterable[tuple[Line, Floats]]:
@@ -173,19 +171,18 @@ def _lines(
     known = cells & np.isfinite(table)
     coverage = known.sum() / cells.sum()
     constant = bool(known.any() and np.ptp(table[known]) == 0)
-    once = weights[:1]
     for axis in AXES:
         for measure in MEASURES:
             if axis == "tasks":
                 groups = [_group(table[i], values[i], weights, measure) for i in range(len(m.models))]
                 labels = m.models
-                sampled = _mean(np.stack([g for g, _ in groups], 1))
+                sampled = weighted_mean(np.stack([g for g, _ in groups], 1))
             elif axis == "models":
                 groups = [
                     _group(table[:, j], values[:, j], np.ones((1, len(m.models))), measure) for j in range(len(m.tasks))
                 ]
                 labels = m.tasks
-                sampled = _mean(np.stack([g for g, _ in groups], 1), weights)
+                sampled = weighted_mean(np.stack([g for g, _ in groups], 1), weights)
             else:
                 groups, labels = (
                     [_group(table.ravel(), values.ravel(), np.tile(weights, len(m.models)), measure)],
@@ -194,7 +191,7 @@ def _lines(
                 sampled = groups[0][0]
             firsts = {label: _plain(g[0]) for label, (g, _) in zip(labels, groups, strict=True)}
             used = [n for g, n in groups if np.isfinite(g[0])]
-            low, high = _interval(sampled[len(once) :], int(known.any(0).sum()))
+            low, high = interval(sampled, int(known.any(0).sum()))
             yield (
                 Line(
                     name,
@@ -219,14 +216,6 @@ def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _interval(sampled: Floats, tasks: int) -> tuple[float | None, float | None]:
-    known = sampled[np.isfinite(sampled)]
-    if tasks < LEAST_TASKS or len(known) < 0.9 * len(sampled) or not len(known):
-        return None, None
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def _compared(line: Line, sampled: Floats, draws: Mapping[tuple[str, str, str], tuple[Line, Floats]]) -> Line:
     """The line with its lead over the baselines."""
     over = {}
@@ -234,12 +223,20 @@ def _compared(line: Line, sampled: Floats, draws: Mapping[tuple[str, str, str], 
         rival = draws.get((baseline, line.axis, line.measure))
         if rival is None or baseline == line.scorer or line.value is None or rival[0].value is None:
             continue
-        low, high = _interval(
-            (sampled - rival[1])[1:], LEAST_TASKS if line.low is not None and rival[0].low is not None else 0
-        )
+        both = line.low is not None and rival[0].low is not None
+        low, high = interval(sampled - rival[1], LEAST_TASKS if both else 0)
         if low is not None and high is not None:
             over[baseline] = (line.value - rival[0].value, low, high)
     return Line(**{**vars(line), "over": over})
+
+
+def _correlations(lines: Iterable[Line]) -> dict[str, list[tuple[str, Estimate]]]:
+    """technique to every scorer's correlation with forgetting, as the ranking reads it."""
+    found: dict[str, list[tuple[str, Estimate]]] = {}
+    for x in lines:
+        if (x.target, x.axis, x.measure) == ("forgetting", "tasks", "pearson") and x.value is not None:
+            found.setdefault(x.technique, []).append((x.scorer, Estimate(x.value, x.low, x.high)))
+    return found
 
 
 def _ranking(lines: Iterable[Line], technique: str, target: str) -> tuple[str, ...]:

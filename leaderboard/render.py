@@ -5,13 +5,16 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from leaderboard.board import Board, Line
 from leaderboard.correlation import MEASURES
+from leaderboard.forgetting import Estimate
 
 FORMATS = ("text", "md", "csv", "json")
 NOTHING = "–"
+NAMED = 3  # scores named that predict a technique's forgetting
 
 TITLES = {
     "gain": "Gain: test accuracy after tuning minus before",
@@ -49,10 +52,11 @@ def render(board: Board, form: str, measures: Sequence[str] | None = None) -> st
         return _csv(board)
     if form == "md":
         tables = [_technique(board, k, "pipe", measures or MEASURES) for k in board.techniques]
-        return "\n\n".join([EXPLANATION, *tables]) + "\n"
+        return "\n\n".join([EXPLANATION, *tables, *_forgetting(board, "pipe")]) + "\n"
     if form == "text":
         shown = measures or ("pearson", "weighted_kendall")
-        return "\n\n".join(_technique(board, k, "simple", shown) for k in board.techniques) + "\n"
+        tables = [_technique(board, k, "simple", shown) for k in board.techniques]
+        return "\n\n".join([*tables, *_forgetting(board, "simple")]) + "\n"
     raise ValueError(f"format '{form}' is not known; known: {', '.join(FORMATS)}")
 
 
@@ -65,7 +69,7 @@ def as_dict(board: Board) -> dict[str, Any]:
     meta = {
         name: getattr(board, name)
         for name in ("suite", "models", "tasks", "techniques", "seeds", "resamples", "outcomes", "ranking", "seconds")
-    }
+    } | {"forgetting": [asdict(entry) for entry in board.forgetting]}
     return {"meta": meta, "rows": rows}
 
 
@@ -175,3 +179,35 @@ def _table(board: Board, technique: str, target: str, form: str, measures: Seque
     aligned = ["right", "left", *["right"] * (len(headers) - 2)]
     title = f"**{TITLES[target]}**" if markdown else f"{TITLES[target]}, {technique}"
     return f"{title}\n\n{tabulate(lines, headers, tablefmt=form, disable_numparse=True, colalign=aligned)}"
+
+
+def _forgetting(board: Board, form: str) -> list[str]:
+    """The section on forgetting: a row per technique, the least forgetful first."""
+    from tabulate import tabulate
+
+    if not board.forgetting:
+        return []
+    markdown = form == "pipe"
+    lines = []
+    for f in board.forgetting:
+        names = [f"{escaped(name) if markdown else name} {_short(r.value)}" for name, r in f.predicted_by[:NAMED]]
+        more = f" and {len(f.predicted_by) - NAMED} more" if len(f.predicted_by) > NAMED else ""
+        over = NOTHING if f.over_full is None else _estimate(f.over_full) + ("*" if f.over_full.sign else "")
+        worst = f"{escaped(f.worst_task) if markdown else f.worst_task} {_short(f.worst)}"
+        technique = escaped(f.technique) if markdown else f.technique
+        lines.append([technique, _short(f.gain), _estimate(f.mean), over, worst, ", ".join(names) + more or "no score"])
+    headers = [
+        "technique",
+        "mean gain",
+        "mean forgetting",
+        "more than full",
+        "worst task",
+        "predicted by (r over tasks)",
+    ]
+    aligned = ["left", *["right"] * 3, *["left"] * 2]
+    table = tabulate(lines, headers, tablefmt=form, disable_numparse=True, colalign=aligned)
+    return ["### Forgetting by technique" if markdown else "Forgetting by technique", table]
+
+
+def _estimate(e: Estimate) -> str:
+    return _short(e.value) + ("" if e.low is None or e.high is None else f" [{_short(e.low)}, {_short(e.high)}]")

@@ -280,6 +280,37 @@ def test_training_stops_early_where_val_no_longer_rises() -> None:
     assert steps == 4 * len(curve)
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_mixed_precision_is_that_of_the_towers_alone(
+    precision: str, dtype: torch.dtype, small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = bench(small_suite, shared_cache)
+    products, tuned_models = set(), []
+    original, accuracies = F.linear, b.accuracies
+    monkeypatch.setattr(F, "linear", lambda *args: [out := original(*args), products.add(out.dtype)][0])
+    monkeypatch.setattr(b, "accuracies", lambda encoder: tuned_models.append(encoder.model) or accuracies(encoder))
+    card = min(b.tasks, key=lambda c: b.before[c.name])
+    tuned = TECHNIQUES["full"](b, card, FULL | {"precision": precision, "epochs": 3}, 0)
+    assert dtype in products
+    assert (tuned.device, tuned.precision) == (b.encoder.device.type, precision)
+    assert {p.dtype for p in tuned_models[0].parameters()} == {torch.float32}
+    assert max(tuned.curve) > b.before[card.name]
+
+
+@pytest.mark.skipif(not torch.accelerator.is_available(), reason="there is no accelerator")
+def test_an_accelerator_is_used_and_embeds_the_same(
+    small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = bench(small_suite, shared_cache)
+    there = b.encoder.encode_images(b.pixels(b.tasks[0], "test"))
+    tuned = TECHNIQUES["lora"](b, b.tasks[0], OPTIONS["lora"], 0)
+    assert (tuned.device, tuned.precision) == (torch.accelerator.current_accelerator().type, "bf16")
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    here = bench(small_suite, shared_cache)
+    assert here.encoder.device.type == "cpu"
+    np.testing.assert_allclose(here.encoder.encode_images(here.pixels(here.tasks[0], "test")), there, atol=1e-4)
+
+
 def test_sgd_is_sgd_with_momentum() -> None:
     weight, _, _ = fitted(optimizer="sgd", momentum=0.5, weight_decay=0.01, batch=23, epochs=1)
     x = torch.randn(23, 2, generator=torch.Generator().manual_seed(0))

@@ -1,0 +1,96 @@
+"""The section on forgetting, of ledgers whose forgetting is planted."""
+
+import json
+
+import numpy as np
+import pytest
+
+from leaderboard import Row, Score, from_json, make_board, render, to_json
+
+MODELS, TASKS = [f"m{i}" for i in range(5)], [f"t{j:02}" for j in range(12)]
+RNG = np.random.default_rng(5)
+LOST = {
+    "full": RNG.uniform(0, 0.1, (5, 12)),
+    "mild": RNG.uniform(0, 0.02, (5, 12)),
+    "harsh": RNG.uniform(0.2, 0.4, (5, 12)),
+}
+LOST["harsh"][:, 7] += 0.3
+
+
+def ledger(alone: tuple[str, ...] = ()) -> list[Row]:
+    """Each run gains .2 and is evaluated on one other task, unless its technique is evaluated alone."""
+    rows = []
+    for technique, lost in LOST.items():
+        for i, j in np.ndindex(*lost.shape):
+            place = (MODELS[i], technique, 0, TASKS[j])
+            rows.append(Row(*place, TASKS[j], 0.5, 0.7))
+            if technique not in alone:
+                rows.append(Row(*place, TASKS[j - 1], 0.9, 0.9 - lost[i, j]))
+    return rows
+
+
+SCORES = [
+    Score(name, MODELS[i], TASKS[j], float(value[i, j]))
+    for name, value in {
+        "knows_harsh": LOST["harsh"],
+        "against_full": -LOST["full"],
+        "noise": RNG.normal(size=(5, 12)),
+    }.items()
+    for i, j in np.ndindex(5, 12)
+]
+BOARD = make_board(SCORES, ledger(), resamples=400)
+
+
+def test_mean_and_worst_task_are_those_of_the_ledger() -> None:
+    assert [f.technique for f in BOARD.forgetting] == ["mild", "full", "harsh"]
+    for f in BOARD.forgetting:
+        assert f.mean.value == pytest.approx(LOST[f.technique].mean())
+        assert f.gain == pytest.approx(0.2)
+        per_task = LOST[f.technique].mean(0)
+        assert (f.worst_task, f.worst) == (TASKS[per_task.argmax()], pytest.approx(per_task.max()))
+        draws = np.random.default_rng(0).integers(0, 12, (400, 12))
+        low, high = np.percentile(per_task[draws].mean(1), [2.5, 97.5])
+        assert (f.mean.low, f.mean.high) == (pytest.approx(low), pytest.approx(high))
+    assert BOARD.forgetting[2].worst_task == "t07"
+
+
+def test_the_difference_to_full_is_over_the_same_resamples() -> None:
+    mild, full, harsh = BOARD.forgetting
+    assert full.over_full is None
+    assert harsh.over_full is not None
+    assert harsh.over_full.sign == 1
+    assert mild.over_full is not None
+    assert mild.over_full.sign == -1
+    draws = np.random.default_rng(0).integers(0, 12, (400, 12))
+    differences = (LOST["harsh"] - LOST["full"]).mean(0)[draws].mean(1)
+    assert harsh.over_full.low == pytest.approx(np.percentile(differences, 2.5))
+
+
+def test_only_scores_that_can_be_told_from_zero_predict_it() -> None:
+    told = {f.technique: {name: r.value for name, r in f.predicted_by} for f in BOARD.forgetting}
+    assert told["harsh"]["knows_harsh"] == pytest.approx(1)
+    assert told["full"]["against_full"] == pytest.approx(-1)
+    assert "noise" not in told["harsh"] | told["full"]
+
+
+def test_the_section_is_in_every_format() -> None:
+    row = next(
+        line for line in render(BOARD, "md").split("### Forgetting by technique")[1].splitlines() if "harsh" in line
+    )
+    assert [cell.strip() for cell in row.split("|")][1:3] == ["harsh", ".20"]
+    assert "t07 .63" in row
+    text = render(BOARD, "text").split("Forgetting by technique")[1]
+    assert "t07" in text
+    assert "knows_harsh 1.00" in text
+    meta = json.loads(render(BOARD, "json"))["meta"]["forgetting"]
+    assert [entry["worst_task"] for entry in meta] == [f.worst_task for f in BOARD.forgetting]
+    assert from_json(to_json(BOARD)) == BOARD
+
+
+def test_a_technique_never_evaluated_elsewhere_has_no_place_in_it() -> None:
+    board = make_board(SCORES, ledger(alone=("full", "mild")), resamples=50)
+    assert [f.technique for f in board.forgetting] == ["harsh"]
+    assert board.forgetting[0].over_full is None
+    none = make_board(SCORES, ledger(alone=tuple(LOST)), resamples=50)
+    assert not none.forgetting
+    assert "Forgetting by technique" not in render(none, "md")
