@@ -61,19 +61,19 @@ def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell
     return cells
 
 
-def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, resamples: int = 1000) -> Board:
+def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, permutations: int = 2000) -> Board:
     """The board of these scores on these measurements, kept in the cache under all that decides it."""
     orientation = {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
     table = [
         leaderboard.Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds)
         for c in cells
     ]
-    given = json.dumps([[vars(s) for s in table], [vars(r) for r in rows], orientation, resamples, suite])
+    given = json.dumps([[vars(s) for s in table], [vars(r) for r in rows], orientation, permutations, suite])
     code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.glob("*.py")))
     key = {"kind": "boards", "suite": suite, "of": hashlib.sha256(given.encode() + code).hexdigest()}
 
     def compute() -> dict[str, NDArray[np.uint8]]:
-        made = leaderboard.make_board(table, rows, orientation=orientation, resamples=resamples, suite=suite)
+        made = leaderboard.make_board(table, rows, orientation=orientation, permutations=permutations, suite=suite)
         return {"board": np.frombuffer(leaderboard.to_json(made).encode(), np.uint8)}
 
     return leaderboard.from_json(cache.get(key, compute)["board"].tobytes().decode())

@@ -1,32 +1,43 @@
-"""The board: every scorer's correlation with every target, with intervals from resampling whole tasks."""
+"""The board: how every score goes along with every target, with intervals, p values and what the ledger's own noise allows."""
 
+import dataclasses
 import json
+import types
+import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.correlation import FUNCTIONS, MEASURES
+from leaderboard import choice, correlation
+from leaderboard.axes import AXES, along, leave_one_out, over_groups
+from leaderboard.beyond import Beyond, beyond
+from leaderboard.correlation import MEASURES
 from leaderboard.errors import LeaderboardError
-from leaderboard.forgetting import Estimate, Forgetting, forgetting
-from leaderboard.resampling import LEAST_TASKS, interval, multiplicities, weighted_mean
+from leaderboard.forgetting import Forgetting, forgetting
+from leaderboard.intervals import Estimate, estimate, holm
+from leaderboard.permutation import p_values
+from leaderboard.pool import Pool, pool, stability
+from leaderboard.reliability import ceilings
 from leaderboard.tables import Row, Score
 from leaderboard.targets import TARGETS, Measured, measured
 
 Floats = NDArray[np.float64]
-AXES = ("tasks", "models", "pooled")
-LEAST_POINTS = 3  # points that a correlation needs
+BASELINES = ("headroom", "static_rank")
+FISHER = frozenset(MEASURES)  # what has an interval on Fisher's scale
 
 
 @dataclass(frozen=True)
 class Line:
-    """One number of the board. Null (None) where it is not defined: `value` without points enough, `low`, `high` without tasks enough.
+    """One number of the board. Null (None) where it is not defined: `value` without points enough, the interval without clusters enough.
 
-    n: points that took part.  groups: models (axis tasks) or tasks (axis models) averaged over.  coverage: share of the measured
-    (model, task) cells that the scorer scored.  constant: the score is the same everywhere.  over: by how much the value exceeds
-    that of a baseline, with the interval of the difference (same resamples).
+    measure: one of correlation.MEASURES, "slope" (of target on score), and over models "rel@1" and "regret@1" (`choice`).  p: by
+    permutation; holm: adjusted over the scorers.  ceiling: the highest value that the noise between seeds allows.  n: points that took
+    part.  groups: models (axis tasks) or tasks (axis models) averaged over.  coverage: share of the measured (model, task) cells that
+    the scorer scored.  constant: the score is the same everywhere.  over: by how much the value exceeds that of a baseline.
     """
 
     scorer: str
@@ -37,19 +48,24 @@ class Line:
     value: float | None
     low: float | None
     high: float | None
+    p: float | None
+    holm: float | None
+    ceiling: float | None
     n: int
     groups: int
     coverage: float
     constant: bool
     per_group: dict[str, float | None]
-    over: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    over: dict[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Board:
     """ranking[technique][target]: scorers, best first, by mean Pearson correlation over tasks; a board's own order is that by gain.
 
-    forgetting: one entry per technique, the least forgetful first.
+    forgetting: one entry per technique, the least forgetful first.  beyond: what scores say of gain that is not in the accuracy before.
+    pools: can the pool tell scores apart, per technique.  stability[technique]: mean Kendall τ between the ranking of scorers and those
+    with one thing changed.
     """
 
     suite: str
@@ -57,11 +73,14 @@ class Board:
     tasks: tuple[str, ...]
     techniques: tuple[str, ...]
     seeds: tuple[int, ...]
-    resamples: int
+    permutations: int
     lines: tuple[Line, ...]
     ranking: dict[str, dict[str, tuple[str, ...]]]
     outcomes: dict[str, dict[str, float]]
     forgetting: tuple[Forgetting, ...]
+    beyond: tuple[Beyond, ...]
+    pools: tuple[Pool, ...]
+    stability: dict[str, dict[str, float]]
     seconds: dict[str, float]
 
     def find(self, scorer: str, technique: str, target: str, axis: str, measure: str) -> Line:
@@ -79,21 +98,29 @@ def to_json(board: Board) -> str:
 
 def from_json(text: str) -> Board:
     """The board that `to_json` wrote."""
-    fields = json.loads(text)
-    lines = []
-    for line in fields.pop("lines"):
-        over = {name: tuple(lead) for name, lead in line.pop("over").items()}
-        lines.append(Line(**line, over=over))
-    ranking = {k: {t: tuple(names) for t, names in of.items()} for k, of in fields.pop("ranking").items()}
-    names: dict[str, Any] = {name: tuple(fields.pop(name)) for name in ("models", "tasks", "techniques", "seeds")}
-    forgot = tuple(_forgetting(entry) for entry in fields.pop("forgetting"))
-    return Board(**fields, **names, lines=tuple(lines), ranking=ranking, forgetting=forgot)
+    board: Board = _built(Board, json.loads(text))
+    return board
 
 
-def _forgetting(entry: dict[str, Any]) -> Forgetting:
-    mean, over = Estimate(**entry.pop("mean")), entry.pop("over_full")
-    telling = tuple((name, Estimate(**found)) for name, found in entry.pop("predicted_by"))
-    return Forgetting(**entry, mean=mean, over_full=over and Estimate(**over), predicted_by=telling)
+@lru_cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _built(kind: Any, value: Any) -> Any:
+    """A value of a declared type from what JSON made of it."""
+    of = typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        types_of = _hints(kind)  # type: ignore[arg-type]
+        return kind(**{name: _built(types_of[name], item) for name, item in value.items()})  # type: ignore[operator]
+    if typing.get_origin(kind) is tuple:
+        kinds = [of[0]] * len(value) if of[-1] is Ellipsis else of
+        return tuple(_built(k, item) for k, item in zip(kinds, value, strict=True))
+    if typing.get_origin(kind) is dict:
+        return {name: _built(of[1], item) for name, item in value.items()}
+    if isinstance(kind, types.UnionType) and value is not None:
+        return _built(next(k for k in of if k is not type(None)), value)
+    return value
 
 
 def make_board(
@@ -101,136 +128,128 @@ def make_board(
     ledger: Iterable[Row],
     *,
     orientation: Mapping[str, Mapping[str, int]] | None = None,
-    resamples: int = 1000,
+    permutations: int = 2000,
     seed: int = 0,
     suite: str = "",
 ) -> Board:
     """Correlate scores with measurements.
 
-    orientation[scorer][target]: −1 turns the score round first; +1 where nothing is said. Intervals are percentiles (2.5, 97.5) over
-    resamples of whole tasks, the same ones for every scorer. Raises LeaderboardError where scores and ledger share nothing.
+    orientation[scorer][target]: −1 turns the score round first; +1 where nothing is said. Intervals are those of `intervals`, p values
+    those of `permutation`. Raises LeaderboardError where scores and ledger share nothing.
     """
     scores, m = list(scores), measured(ledger)
     if not any(s.model in m.models and s.task in m.tasks for s in scores):
         raise LeaderboardError("scores and ledger have no (model, task) in common; check the names in both tables")
-    weights = multiplicities(len(m.tasks), resamples, seed)
     names = sorted({s.scorer for s in scores})
     lines: list[Line] = []
+    further: list[Beyond] = []
+    steady: dict[str, dict[str, float]] = {}
     for technique in m.techniques:
         for target in TARGETS:
-            values = m.values[technique][target]
-            if not np.isfinite(values).any():
+            if not np.isfinite(m.values[technique][target]).any():
                 continue
-            draws: dict[tuple[str, str, str], tuple[Line, Floats]] = {}
-            for name in names:
-                sign = (orientation or {}).get(name, {}).get(target, +1)
-                table = sign * _table(scores, m, name, technique, target)
-                for line, sampled in _lines(name, target, technique, table, values, weights, m):
-                    draws[name, line.axis, line.measure] = line, sampled
-            lines += [_compared(line, sampled, draws) for line, sampled in draws.values()]
+            signs = [(orientation or {}).get(name, {}).get(target, +1) for name in names]
+            x = np.array(signs)[:, None, None] * _tables(scores, m, names, technique, target)
+            for axis in AXES:
+                lines += _lines(names, target, technique, axis, x, m, permutations, seed)
+            if target == "gain":
+                further += beyond(names, technique, x, m.values[technique]["gain"], m.before[technique])
+                steady[technique] = stability(x, m.by_seed[technique]["gain"])
+    ranking = {k: {target: _ranking(lines, k, target) for target in TARGETS} for k in m.techniques}
     return Board(
         suite,
         m.models,
         m.tasks,
         m.techniques,
         m.seeds,
-        resamples,
+        permutations,
         tuple(lines),
-        {k: {target: _ranking(lines, k, target) for target in TARGETS} for k in m.techniques},
+        ranking,
         {k: _outcomes(m, k) for k in m.techniques},
-        forgetting(m, weights, _correlations(lines)),
+        forgetting(m, _of_forgetting(lines)),
+        tuple(further),
+        tuple(pool(k, m.values[k]["accuracy"], m.models) for k in m.techniques),
+        steady,
         _seconds(scores),
     )
 
 
-def _table(scores: list[Score], m: Measured, name: str, technique: str, target: str) -> Floats:
-    """(models, tasks) scores of one scorer, NaN where it has none."""
-    table = np.full((len(m.models), len(m.tasks)), np.nan)
-    models, tasks = {x: i for i, x in enumerate(m.models)}, {x: i for i, x in enumerate(m.tasks)}
+def _tables(scores: list[Score], m: Measured, names: list[str], technique: str, target: str) -> Floats:
+    """(S, models, tasks) scores, NaN where a scorer has none."""
+    table = np.full((len(names), len(m.models), len(m.tasks)), np.nan)
+    of, models, tasks = ({x: i for i, x in enumerate(items)} for items in (names, m.models, m.tasks))
     for s in scores:
-        if s.scorer != name or s.score is None or s.technique not in ("", technique) or s.target not in ("", target):
+        if s.score is None or s.technique not in ("", technique) or s.target not in ("", target):
             continue
         if s.model in models and s.task in tasks:
-            table[models[s.model], tasks[s.task]] = s.score
+            table[of[s.scorer], models[s.model], tasks[s.task]] = s.score
     return table
 
 
-def _group(x: Floats, y: Floats, weights: Floats, measure: str) -> tuple[Floats, int]:
-    """(1 + B,) correlations over the points that have both numbers, and their count; all NaN where they are too few or constant."""
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y = x[known], y[known]
-    if len(x) < LEAST_POINTS or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return np.full(len(weights), np.nan), int(known.sum())
-    return FUNCTIONS[measure](x, y, weights[:, known]), len(x)
-
-
 def _lines(
-    name: str, target: str, technique: str, table: Floats, values: Floats, weights: Floats, m: Measured
-) -> Iterable[tuple[Line, Floats]]:
-    cells = np.isfinite(values)
-    known = cells & np.isfinite(table)
-    coverage = known.sum() / cells.sum()
-    constant = bool(known.any() and np.ptp(table[known]) == 0)
-    for axis in AXES:
-        for measure in MEASURES:
-            if axis == "tasks":
-                groups = [_group(table[i], values[i], weights, measure) for i in range(len(m.models))]
-                labels = m.models
-                sampled = weighted_mean(np.stack([g for g, _ in groups], 1))
-            elif axis == "models":
-                groups = [
-                    _group(table[:, j], values[:, j], np.ones((1, len(m.models))), measure) for j in range(len(m.tasks))
-                ]
-                labels = m.tasks
-                sampled = weighted_mean(np.stack([g for g, _ in groups], 1), weights)
-            else:
-                groups, labels = (
-                    [_group(table.ravel(), values.ravel(), np.tile(weights, len(m.models)), measure)],
-                    ("all",),
-                )
-                sampled = groups[0][0]
-            firsts = {label: _plain(g[0]) for label, (g, _) in zip(labels, groups, strict=True)}
-            used = [n for g, n in groups if np.isfinite(g[0])]
-            low, high = interval(sampled, int(known.any(0).sum()))
-            yield (
+    names: list[str], target: str, technique: str, axis: str, x: Floats, m: Measured, permutations: int, seed: int
+) -> list[Line]:
+    y = m.values[technique][target]
+    models, tasks = y.shape
+    known = np.isfinite(x) & np.isfinite(y)
+    xs, ys = along(axis, x), along(axis, y)
+    keep, clusters = leave_one_out(models, tasks, axis)
+    grouped = correlation.correlations(xs, ys, keep) | {"slope": correlation.slope(xs, ys, keep)}
+    means = {measure: over_groups(values) for measure, values in grouped.items()}
+    selections = dict.fromkeys(means, clusters)
+    if axis == "models" and target != "forgetting":
+        per_task, of_tasks = leave_one_out(models, tasks, "tasks")
+        for measure, values in choice.choices(x, y, relative=target == "accuracy").items():
+            grouped[measure] = values[..., None]
+            means[measure] = over_groups(np.where(per_task.T > 0, values[..., None], np.nan))
+            selections[measure] = of_tasks
+    p = p_values(x, y, axis, permutations, seed)
+    top = ceilings(m.by_seed[technique][target], axis)
+    labels = {"tasks": m.models, "models": m.tasks, "pooled": ()}[axis]
+    places = {name: i for i, name in enumerate(names)}
+    lines = []
+    for measure, values in means.items():
+        of = {name: _plain(p[measure][i]) if measure in p else None for i, name in enumerate(names)}
+        adjusted = holm(of)
+        for i, name in enumerate(names):
+            e = estimate(values[i], selections[measure], known[i], measure in FISHER)
+            used = np.isfinite(grouped[measure][i, :, 0])
+            points = np.isfinite(xs[i]) & np.isfinite(ys)
+            over: dict[str, Estimate] = {}
+            for base in BASELINES:
+                j = places.get(base, i)
+                if j != i and e.low is not None and measure != "slope":
+                    lead = estimate(values[i] - values[j], selections[measure], known[i] & known[j], fisher=False)
+                    over |= {base: lead} if lead.low is not None else {}
+            lines.append(
                 Line(
                     name,
                     target,
                     technique,
                     axis,
                     measure,
-                    _plain(sampled[0]),
-                    low,
-                    high,
-                    sum(used),
-                    len(used),
-                    float(coverage),
-                    constant,
-                    firsts if axis != "pooled" else {},
-                ),
-                sampled,
+                    e.value,
+                    e.low,
+                    e.high,
+                    of[name],
+                    adjusted[name],
+                    top.get(measure),
+                    int(points.sum(1)[used].sum()),
+                    int(used.sum()),
+                    float(known[i].sum() / np.isfinite(y).sum()),
+                    bool(known[i].any() and np.ptp(x[i][known[i]]) == 0),
+                    {label: _plain(v) for label, v in zip(labels, grouped[measure][i, :, 0], strict=bool(labels))},
+                    over,
+                )
             )
+    return lines
 
 
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _compared(line: Line, sampled: Floats, draws: Mapping[tuple[str, str, str], tuple[Line, Floats]]) -> Line:
-    """The line with its lead over the baselines."""
-    over = {}
-    for baseline in ("headroom", "static_rank"):
-        rival = draws.get((baseline, line.axis, line.measure))
-        if rival is None or baseline == line.scorer or line.value is None or rival[0].value is None:
-            continue
-        both = line.low is not None and rival[0].low is not None
-        low, high = interval(sampled - rival[1], LEAST_TASKS if both else 0)
-        if low is not None and high is not None:
-            over[baseline] = (line.value - rival[0].value, low, high)
-    return Line(**{**vars(line), "over": over})
-
-
-def _correlations(lines: Iterable[Line]) -> dict[str, list[tuple[str, Estimate]]]:
+def _of_forgetting(lines: Iterable[Line]) -> dict[str, list[tuple[str, Estimate]]]:
     """technique to every scorer's correlation with forgetting, as the ranking reads it."""
     found: dict[str, list[tuple[str, Estimate]]] = {}
     for x in lines:
@@ -255,7 +274,7 @@ def _ranking(lines: Iterable[Line], technique: str, target: str) -> tuple[str, .
 
 
 def _outcomes(m: Measured, technique: str) -> dict[str, float]:
-    gain, forgetting = m.values[technique]["gain"], m.values[technique]["forgetting"]
+    gain, forgotten = m.values[technique]["gain"], m.values[technique]["forgetting"]
     known = gain[np.isfinite(gain)]
     out = {
         "mean gain": known.mean(),
@@ -263,8 +282,8 @@ def _outcomes(m: Measured, technique: str) -> dict[str, float]:
         "largest gain": known.max(),
         "share of losses": (known < 0).mean(),
     }
-    if np.isfinite(forgetting).any():
-        out |= {"mean forgetting": np.nanmean(forgetting), "largest forgetting": np.nanmax(forgetting)}
+    if np.isfinite(forgotten).any():
+        out |= {"mean forgetting": np.nanmean(forgotten), "largest forgetting": np.nanmax(forgotten)}
     return {name: float(value) for name, value in out.items()}
 
 

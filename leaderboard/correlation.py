@@ -1,64 +1,119 @@
-"""Correlations of one score with one target over many resamples at once.
+"""Correlations of many scores with one target at once, over many selections of the points.
 
-A resample is a row of multiplicities: how often each point was drawn. Every function takes x, y (P,) and weights (B, P) of whole
-numbers and returns (B,) exactly what scipy gives on the points repeated that often; NaN where x or y is constant.
+x and y are (..., P), broadcast against each other, NaN where a point has no value; `keep` is (B, P), 1 for the points that a selection
+holds and 0 for the others. Every function returns (..., B): exactly what scipy gives on the points kept that have both values, and NaN
+where they are fewer than LEAST_POINTS or constant in x or y.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-MEASURES = ("pearson", "spearman", "weighted_kendall")
+MEASURES = ("pearson", "spearman", "kendall", "weighted_kendall")
+LEAST_POINTS = 3
 
 
-def pearson(x: Floats, y: Floats, weights: Floats) -> Floats:
-    return _pearson(np.broadcast_to(x - x.mean(), weights.shape), np.broadcast_to(y - y.mean(), weights.shape), weights)
+def pearson(x: Floats, y: Floats, keep: Floats) -> Floats:
+    """Pearson's r."""
+    return _pearson(*_selected(x, y, keep))
+
+
+def slope(x: Floats, y: Floats, keep: Floats) -> Floats:
+    """The slope of the least-squares line of y on x."""
+    x, y, w = _selected(x, y, keep)
+    n, sx, sy, xx, xy, _ = _sums(x, y, w)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(_flat(xx, sx, n), np.nan, (xy - sx * sy / n) / (xx - sx**2 / n))
+
+
+def rank_correlations(x: Floats, y: Floats, keep: Floats) -> dict[str, Floats]:
+    """Spearman's ρ, Kendall's τ-b and scipy's weighted τ (`weightedtau(x, y, rank=True)`), which share the order of all pairs of points.
+
+    The weighted τ adds hyperbolic weights 1/(1 + rank) over the two points of a pair, and is the mean of ranking by x first and by y
+    first. It is not odd: turn a score round before, not after.
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y, known = np.broadcast_arrays(np.where(known, x, 0.0), np.where(known, y, 0.0), known)
+    pairs = known[..., :, None] & known[..., None, :]
+    sx, sy = _order(x, pairs), _order(y, pairs)
+    w = known[..., None, :] * keep
+    columns = np.ascontiguousarray(keep.T, np.float32)
+
+    def over_pairs(matrix: NDArray[np.float32]) -> Floats:
+        """(..., B, P): for each point the sum over the points kept."""
+        return np.swapaxes(matrix @ columns, -1, -2).astype(np.float64)
+
+    both, in_x, in_y = over_pairs(sx * sy), over_pairs(np.abs(sx)), over_pairs(np.abs(sy))
+
+    def tau(weight: Floats) -> Floats:
+        numerator, dx, dy = ((weight * part).sum(-1) for part in (both, in_x, in_y))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where((dx > 0) & (dy > 0), np.clip(numerator / np.sqrt(dx * dy), -1, 1), np.nan)
+
+    # of points equal in both, scipy puts the later first; any order gives the same sums over pairs
+    last = np.triu(np.ones(pairs.shape[-2:], np.float32), 1)
+    weighted = [
+        tau(w / (1 + over_pairs((first < 0) + (first == 0) * ((then < 0) + (then == 0) * last * pairs))))
+        for first, then in ((sx, sy), (sy, sx))
+    ]
+    enough = w.sum(-1) >= LEAST_POINTS
+    found = {
+        "spearman": _pearson(over_pairs(sx), over_pairs(sy), w),
+        "kendall": tau(w),
+        "weighted_kendall": (weighted[0] + weighted[1]) / 2,
+    }
+    return {name: np.where(enough, values, np.nan) for name, values in found.items()}
+
+
+def correlations(x: Floats, y: Floats, keep: Floats) -> dict[str, Floats]:
+    """Every one of MEASURES."""
+    return {"pearson": pearson(x, y, keep)} | rank_correlations(x, y, keep)
+
+
+def partial(x: Floats, y: Floats, given: Floats, keep: Floats) -> Floats:
+    """Pearson's correlation of x and y with `given` (..., P) held fixed."""
+    known = np.isfinite(x) & np.isfinite(y) & np.isfinite(given)
+    x, y, given = (np.where(known, values, np.nan) for values in (x, y, given))
+    xy, xz, yz = pearson(x, y, keep), pearson(x, given, keep), pearson(y, given, keep)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rest = (1 - xz**2) * (1 - yz**2)
+        return np.where(rest > 1e-9, np.clip((xy - xz * yz) / np.sqrt(rest), -1, 1), np.nan)
+
+
+def ranks(values: Floats) -> Floats:
+    """(..., P) ranks among the points that have a value, ties averaged, less the middle rank; NaN where there is none."""
+    known = np.isfinite(values)
+    order = _order(np.where(known, values, 0.0), known[..., :, None] & known[..., None, :])
+    return np.where(known, order.sum(-1, dtype=np.float64) / 2, np.nan)
+
+
+def _selected(x: Floats, y: Floats, keep: Floats) -> tuple[Floats, Floats, Floats]:
+    """Centred values (..., P) with 0 where a point takes no part, and weights (..., B, P)."""
+    known = np.isfinite(x) & np.isfinite(y)
+    n = np.maximum(known.sum(-1, keepdims=True), 1)
+    x, y = (np.where(known, v, 0.0) for v in np.broadcast_arrays(x, y))
+    x, y = (np.where(known, v - v.sum(-1, keepdims=True) / n, 0.0) for v in (x, y))
+    return x[..., None, :], y[..., None, :], known[..., None, :] * keep
+
+
+def _sums(x: Floats, y: Floats, w: Floats) -> tuple[Floats, ...]:
+    wx, wy = w * x, w * y
+    return w.sum(-1), wx.sum(-1), wy.sum(-1), (wx * x).sum(-1), (wx * y).sum(-1), (wy * y).sum(-1)
+
+
+def _flat(square: Floats, total: Floats, n: Floats) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (n < LEAST_POINTS) | ~(square - total**2 / n > 1e-12 * square)
 
 
 def _pearson(x: Floats, y: Floats, w: Floats) -> Floats:
-    n = w.sum(1)
-    wx, wy = w * x, w * y
-    sx, sy = wx.sum(1), wy.sum(1)
-    xx, xy, yy = (np.einsum("bp,bp->b", a, b) for a, b in ((wx, x), (wx, y), (wy, y)))
-    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold none of the points
-        cov, vx, vy = xy - sx * sy / n, xx - sx**2 / n, yy - sy**2 / n
-        flat = (vx <= 1e-12 * xx) | (vy <= 1e-12 * yy)
-        return np.where(flat, np.nan, np.clip(cov / np.sqrt(vx * vy), -1, 1))
+    n, sx, sy, xx, xy, yy = _sums(x, y, w)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = (xy - sx * sy / n) / np.sqrt((xx - sx**2 / n) * (yy - sy**2 / n))
+        return np.where(_flat(xx, sx, n) | _flat(yy, sy, n), np.nan, np.clip(r, -1, 1))
 
 
-def ranks(values: Floats, weights: Floats) -> Floats:
-    """(B, P) rank of each point within each resample, from 1, ties and copies averaged; less the middle rank."""
-    _, inverse = np.unique(values, return_inverse=True)
-    member = np.zeros((len(values), inverse.max() + 1))
-    member[np.arange(len(values)), inverse] = 1
-    mass = weights @ member
-    place = np.cumsum(mass, 1) - mass / 2 + 0.5
-    return np.asarray(place[:, inverse] - (weights.sum(1, keepdims=True) + 1) / 2)
-
-
-def spearman(x: Floats, y: Floats, weights: Floats) -> Floats:
-    return _pearson(ranks(x, weights), ranks(y, weights), weights)
-
-
-def weighted_kendall(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """scipy's weightedtau(x, y, rank=True): hyperbolic weights, added over a pair; the mean of ranking by x and by y.
-
-    With h_i the summed weight of the copies of point i (they take consecutive ranks, so a difference of harmonic numbers), a sum
-    over pairs of copies is a sum over pairs of points: Σ_ij h_i w_j sign_ij. It is not odd: orient before.
-    """
-    order_x, order_y = np.sign(x[:, None] - x), np.sign(y[:, None] - y)
-    both, untied_x, untied_y = (weights @ matrix for matrix in (order_x * order_y, np.abs(order_x), np.abs(order_y)))
-    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, int(weights.sum(1).max()) + 1))])
-    total = np.zeros(len(weights))
-    for keys in ((y, x), (x, y)):
-        best_first = np.lexsort(keys)[::-1]
-        last = np.cumsum(weights[:, best_first], 1).astype(np.int64)
-        h = np.empty_like(weights)
-        h[:, best_first] = harmonic[last] - harmonic[last - weights[:, best_first].astype(np.int64)]
-        numerator, dx, dy = (np.einsum("bp,bp->b", h, part) for part in (both, untied_x, untied_y))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total += np.where((dx > 0) & (dy > 0), np.clip(numerator / np.sqrt(dx * dy), -1, 1), np.nan)
-    return total / 2
-
-
-FUNCTIONS = {"pearson": pearson, "spearman": spearman, "weighted_kendall": weighted_kendall}
+def _order(values: Floats, pairs: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(..., P, P) sign of each difference, 0 where a point has no value."""
+    above = (values[..., :, None] > values[..., None, :]).astype(np.float32)
+    return (above - np.swapaxes(above, -1, -2)) * pairs

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from leaderboard.axes import along
+from leaderboard.correlation import rank_correlations
+
 Floats = NDArray[np.float64]
 
 
@@ -22,6 +25,33 @@ def intraclass(values: Floats) -> float:
     between = seeds * ((means - means.mean()) ** 2).sum() / (cells - 1)
     within = ((whole - means[:, None]) ** 2).sum() / (cells * (seeds - 1))
     return float((between - within) / between) if between > 0 else float("nan")
+
+
+def ceilings(values: Floats, axis: str, draws: int = 100, seed: int = 0) -> dict[str, float]:
+    """The highest correlations that a perfect score could have with the mean over seeds, whose noise no score can know.
+
+    values: (models, tasks, seeds). Pearson: the square root of the reliability of that mean within a group (`intraclass`). Rank
+    measures: between a truth and what the seeds would measure of it, where the truth is the means drawn together until their variance is
+    the reliable part of it, and the noise has the seeds' own variance. Means over the groups of the axis; empty for fewer than two seeds.
+    """
+    if values.shape[-1] < 2:
+        return {}
+    by_group = np.moveaxis(along(axis, np.moveaxis(values, -1, 0)), 0, -1)  # (groups, points, seeds)
+    whole = np.where(np.isfinite(by_group).all(-1, keepdims=True), by_group, np.nan)
+    reliable = np.array([intraclass(group) for group in whole])
+    used = np.isfinite(reliable)
+    if not used.any():
+        return {}
+    highest = np.sqrt(np.clip(reliable[used], 0, 1))
+    means = whole[used].mean(-1)
+    middle = np.nanmean(means, 1, keepdims=True)
+    truth = middle + highest[:, None] * (means - middle)
+    noise = np.sqrt(np.nanmean(whole[used].var(-1, ddof=1), 1, keepdims=True) / whole.shape[-1])
+    drawn = truth + noise * np.random.default_rng(seed).normal(size=(draws, *truth.shape))
+    ranked = rank_correlations(truth, drawn, np.ones((1, truth.shape[1])))
+    return {"pearson": float(highest.mean())} | {
+        name: float(np.nan_to_num(of[..., 0]).mean()) for name, of in ranked.items()
+    }
 
 
 def variance_shares(values: Floats, factors: Sequence[str]) -> dict[str, float]:

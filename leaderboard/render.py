@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from leaderboard.axes import AXES
 from leaderboard.board import Board, Line
 from leaderboard.correlation import MEASURES
-from leaderboard.forgetting import Estimate
+from leaderboard.intervals import Estimate
 
 FORMATS = ("text", "md", "csv", "json")
 NOTHING = "–"
@@ -21,8 +22,8 @@ TITLES = {
     "accuracy": "Accuracy after tuning",
     "forgetting": "Forgetting: accuracy lost on the other tasks",
 }
-AXES = {"tasks": "over tasks", "models": "over models", "pooled": "pooled"}
-SIGNS = {"pearson": "r", "spearman": "ρ", "weighted_kendall": "τw"}
+AXIS_WORDS = {"tasks": "over tasks", "models": "over models", "pooled": "pooled"}
+SIGNS = {"pearson": "r", "spearman": "ρ", "kendall": "τb", "weighted_kendall": "τw"}
 
 EXPLANATION = """\
 Each model was fine-tuned on each task with each technique. **Gain** is test accuracy after minus before on that task, **accuracy** is
@@ -31,14 +32,22 @@ number per model and task; a table says how well that number goes along with wha
 
 **Over tasks**: the correlation over the tasks of one model, averaged over the models (does the score say *where* tuning pays?). **Over models**:
 over the models of one task, averaged over the tasks (does it say *which model* to take?). **Pooled**: all points at once. **r** is Pearson's
-correlation, **ρ** Spearman's, **τw** scipy's weighted Kendall (`rank=True`). Scores are turned first so that higher predicts more, where their
-authors say which way. Brackets hold 95 % intervals from resampling whole tasks; a number that has none is not shown (–).
+correlation, **ρ** Spearman's, **τb** Kendall's τ-b, **τw** scipy's weighted Kendall (`rank=True`). Scores are turned first so that higher predicts
+more, where their authors say which way. Brackets hold 95 % intervals: the jackknife that leaves out one task at a time (over tasks), one model
+(over models) or both (pooled), on Fisher's scale with Student's t, which in simulation covers what it says where bootstraps do not
+(`leaderboard/coverage.csv`). A number that has no interval is not shown (–). **p** is that of r over tasks, from permuting whole tasks, adjusted by
+Holm over the scorers. The **noise ceiling** is the correlation that a perfect score would have, given how the seeds differ.
 
 Gain is after − before, so whatever knows *before* goes along with it by construction: `headroom` (one minus zero-shot accuracy) and `static_rank`
 (the model's mean rank on the other tasks) stand in the tables (over the tasks of one model `static_rank` runs backwards by construction, since
 each task is left out of its own mean: read it over models), and **lead over headroom** is the difference of the first column to theirs, with
-an asterisk where its interval excludes zero. **Covers** is the share of (model, task) pairs that got a score; **ms** is the mean time of one
-score, without the statistics that scores share."""
+an asterisk where its interval excludes zero. **r given before** is the partial correlation over tasks of score and gain with the accuracy before
+held fixed, the same number with accuracy after in the place of gain; its asterisk marks a score that is *informative*: p of that interval,
+adjusted by Holm, is below .05. **Regret** is what is lost in accuracy by taking for each task the model that the score puts first, **rel@1** what
+that model reaches of the best. **Covers** is the share of (model, task) pairs that got a score; **ms** is the mean time of one score, without the
+statistics that scores share. About the pool of models itself: its **dispersion** is 0 where their order is the same on every task (1 − Kendall's
+W), its **headroom** the accuracy that choosing a model task by task adds to the best fixed choice: a pool with little of either cannot tell
+scores apart."""
 
 
 def render(board: Board, form: str, measures: Sequence[str] | None = None) -> str:
@@ -63,14 +72,18 @@ def render(board: Board, form: str, measures: Sequence[str] | None = None) -> st
 def as_dict(board: Board) -> dict[str, Any]:
     rows = [
         {name: value for name, value in vars(line).items() if name != "over"}
-        | {f"over_{base}": {"difference": d, "low": low, "high": high} for base, (d, low, high) in line.over.items()}
+        | {f"over_{base}": asdict(lead) for base, lead in line.over.items()}
         for line in board.lines
     ]
     meta = {
         name: getattr(board, name)
-        for name in ("suite", "models", "tasks", "techniques", "seeds", "resamples", "outcomes", "ranking", "seconds")
-    } | {"forgetting": [asdict(entry) for entry in board.forgetting]}
-    return {"meta": meta, "rows": rows}
+        for name in (
+            *("suite", "models", "tasks", "techniques", "seeds", "permutations"),
+            *("outcomes", "ranking", "stability", "seconds"),
+        )
+    }
+    tables = {name: [asdict(entry) for entry in getattr(board, name)] for name in ("forgetting", "beyond", "pools")}
+    return {"meta": meta | tables, "rows": rows}
 
 
 def _rounded(value: Any) -> Any:
@@ -92,6 +105,9 @@ def _csv(board: Board) -> str:
         "value",
         "low",
         "high",
+        "p",
+        "holm",
+        "ceiling",
         "n",
         "groups",
         "coverage",
@@ -120,10 +136,10 @@ def escaped(name: str) -> str:
     )
 
 
-def _number(line: Line | None) -> str:
-    if line is None or line.value is None or line.low is None or line.high is None:
+def _number(value: Line | Estimate | None) -> str:
+    if value is None or value.value is None or value.low is None or value.high is None:
         return NOTHING
-    return f"{_short(line.value)} [{_short(line.low)}, {_short(line.high)}]"
+    return f"{_short(value.value)} [{_short(value.low)}, {_short(value.high)}]"
 
 
 def _short(value: float) -> str:
@@ -132,11 +148,14 @@ def _short(value: float) -> str:
     return ("0" if float(text) == 0 else text.replace("0.", ".", 1) if abs(float(text)) < 1 else text).replace("-", "−")
 
 
-def _lead(line: Line) -> str:
-    if "headroom" not in line.over:
+def _marked(value: Estimate | None, mark: bool) -> str:
+    return _number(value) + "*" * mark
+
+
+def _p(value: float | None) -> str:
+    if value is None:
         return NOTHING
-    difference, low, high = line.over["headroom"]
-    return f"{_short(difference)} [{_short(low)}, {_short(high)}]" + ("*" if low > 0 or high < 0 else "")
+    return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1)
 
 
 def _technique(board: Board, technique: str, form: str, measures: Sequence[str]) -> str:
@@ -152,7 +171,25 @@ def _technique(board: Board, technique: str, form: str, measures: Sequence[str])
         facts += f"; mean forgetting {_short(out['mean forgetting'])}, at most {_short(out['largest forgetting'])}"
     targets = [t for t in board.ranking[technique] if board.ranking[technique][t]]
     tables = [_table(board, technique, target, form, measures) for target in targets]
-    return "\n\n".join([f"{name}: {size}", f"{facts}.", *tables])
+    return "\n\n".join([f"{name}: {size}", f"{facts}.", *_about_the_pool(board, technique), *tables])
+
+
+def _about_the_pool(board: Board, technique: str) -> list[str]:
+    """What this pool can tell, in a sentence or two."""
+    found = next(p for p in board.pools if p.technique == technique)
+    said = []
+    if found.dispersion is not None and found.headroom is not None:
+        said.append(
+            f"Dispersion of the models' order {_short(found.dispersion)}, headroom of choosing {_short(found.headroom)}"
+        )
+    if found.static is not None:
+        said.append(f"the static ranking reaches τw {_short(found.static)}")
+    steady = board.stability.get(technique, {})
+    if steady:
+        said.append(
+            "ranking of scorers, mean τb to that with " + ", ".join(f"{k} {_short(v)}" for k, v in steady.items())
+        )
+    return ["; ".join(said) + "."] if said else []
 
 
 def _table(board: Board, technique: str, target: str, form: str, measures: Sequence[str]) -> str:
@@ -161,24 +198,36 @@ def _table(board: Board, technique: str, target: str, form: str, measures: Seque
 
     markdown = form == "pipe"
     index = {(x.scorer, x.axis, x.measure): x for x in board.lines if (x.technique, x.target) == (technique, target)}
-    columns = [(axis, measure) for measure in measures for axis in AXES]
-    extras = ["lead over headroom", "covers", "ms"] if target == "gain" else []
+    further = {e.scorer: e for e in board.beyond if (e.technique, e.axis) == (technique, "tasks")}
+    columns = {f"{SIGNS[measure]} {AXIS_WORDS[axis]}": (axis, measure) for measure in measures for axis in AXES}
+    if target == "accuracy":
+        columns |= {"rel@1": ("models", "rel@1"), "regret": ("models", "regret@1")}
     lines = []
     for rank, name in enumerate(board.ranking[technique][target], 1):
         first = index[name, "tasks", "pearson"]
-        cells = [rank, escaped(name) if markdown else name, *(_number(index.get((name, *c))) for c in columns)]
-        if extras:
-            covers = f"{first.coverage:.0%}" + (" constant" if first.constant else "")
-            cells += [
-                _lead(first),
-                covers,
-                f"{board.seconds[name] * 1000:.1f}" if name in board.seconds else NOTHING,
-            ]
+        cells = {"": rank, "scorer": escaped(name) if markdown else name}
+        cells |= {head: _number(index.get((name, *place))) for head, place in columns.items()}
+        cells["p"] = _p(first.holm)
+        if target == "gain":
+            lead = first.over.get("headroom")
+            cells["r given before"] = _marked(further[name].partial, further[name].informative)
+            cells["lead over headroom"] = _marked(lead, lead is not None and lead.sign != 0)
+            cells["covers"] = f"{first.coverage:.0%}" + (" constant" if first.constant else "")
+            cells["ms"] = f"{board.seconds[name] * 1000:.1f}" if name in board.seconds else NOTHING
         lines.append(cells)
-    headers = ["", "scorer", *(f"{SIGNS[measure]} {AXES[axis]}" for axis, measure in columns), *extras]
-    aligned = ["right", "left", *["right"] * (len(headers) - 2)]
+    aligned = ["right", "left", *["right"] * (len(lines[0]) - 2)]
+    top = [
+        f"{head} {_short(x.ceiling)}"
+        for head, place in columns.items()
+        if (x := _first(index, place)) and x.ceiling is not None
+    ]
     title = f"**{TITLES[target]}**" if markdown else f"{TITLES[target]}, {technique}"
-    return f"{title}\n\n{tabulate(lines, headers, tablefmt=form, disable_numparse=True, colalign=aligned)}"
+    ceiling = f"\n\nNoise ceiling: {', '.join(top)}." if top else ""
+    return f"{title}{ceiling}\n\n{tabulate(lines, 'keys', tablefmt=form, disable_numparse=True, colalign=aligned)}"
+
+
+def _first(index: dict[tuple[str, str, str], Line], place: tuple[str, str]) -> Line | None:
+    return next((x for (_, axis, measure), x in index.items() if (axis, measure) == place), None)
 
 
 def _forgetting(board: Board, form: str) -> list[str]:
@@ -190,12 +239,14 @@ def _forgetting(board: Board, form: str) -> list[str]:
     markdown = form == "pipe"
     lines = []
     for f in board.forgetting:
-        names = [f"{escaped(name) if markdown else name} {_short(r.value)}" for name, r in f.predicted_by[:NAMED]]
+        names = [
+            f"{escaped(name) if markdown else name} {_short(r.value or 0.0)}" for name, r in f.predicted_by[:NAMED]
+        ]
         more = f" and {len(f.predicted_by) - NAMED} more" if len(f.predicted_by) > NAMED else ""
-        over = NOTHING if f.over_full is None else _estimate(f.over_full) + ("*" if f.over_full.sign else "")
+        over = _marked(f.over_full, f.over_full is not None and f.over_full.sign != 0)
         worst = f"{escaped(f.worst_task) if markdown else f.worst_task} {_short(f.worst)}"
         technique = escaped(f.technique) if markdown else f.technique
-        lines.append([technique, _short(f.gain), _estimate(f.mean), over, worst, ", ".join(names) + more or "no score"])
+        lines.append([technique, _short(f.gain), _number(f.mean), over, worst, ", ".join(names) + more or "no score"])
     headers = [
         "technique",
         "mean gain",
@@ -207,7 +258,3 @@ def _forgetting(board: Board, form: str) -> list[str]:
     aligned = ["left", *["right"] * 3, *["left"] * 2]
     table = tabulate(lines, headers, tablefmt=form, disable_numparse=True, colalign=aligned)
     return ["### Forgetting by technique" if markdown else "Forgetting by technique", table]
-
-
-def _estimate(e: Estimate) -> str:
-    return _short(e.value) + ("" if e.low is None or e.high is None else f" [{_short(e.low)}, {_short(e.high)}]")

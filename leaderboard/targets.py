@@ -14,13 +14,19 @@ TARGETS = ("gain", "accuracy", "forgetting")
 
 @dataclass(frozen=True)
 class Measured:
-    """The targets of one ledger. `values[technique][target]` is (models, tasks), the mean over seeds, NaN where nothing was run."""
+    """The targets of one ledger, NaN where nothing was run.
+
+    by_seed[technique][target]: (models, tasks, seeds).  values[technique][target]: (models, tasks), the mean over the seeds that were
+    run.  before[technique]: (models, tasks) accuracy before tuning on the task tuned on.
+    """
 
     models: tuple[str, ...]
     tasks: tuple[str, ...]
     techniques: tuple[str, ...]
     seeds: tuple[int, ...]
+    by_seed: dict[str, dict[str, Floats]]
     values: dict[str, dict[str, Floats]]
+    before: dict[str, Floats]
 
 
 def measured(rows: Iterable[Row]) -> Measured:
@@ -28,40 +34,41 @@ def measured(rows: Iterable[Row]) -> Measured:
     rows = list(rows)
     models, tasks = sorted({r.model for r in rows}), sorted({r.trained_on for r in rows})
     techniques, seeds = sorted({r.technique for r in rows}), sorted({r.seed for r in rows})
-    m, t = {name: i for i, name in enumerate(models)}, {name: i for i, name in enumerate(tasks)}
-    runs: dict[tuple[str, int, int, int], list[Row]] = {}
+    m, t, s = ({name: i for i, name in enumerate(names)} for names in (models, tasks, seeds))
+    shape = (len(models), len(tasks), len(seeds))
+    tables = {k: {what: np.full(shape, np.nan) for what in (*TARGETS, "before")} for k in techniques}
+    lost: dict[tuple[str, int, int, int], list[float]] = {}
     for r in rows:
-        runs.setdefault((r.technique, m[r.model], t[r.trained_on], r.seed), []).append(r)
-    collected: dict[str, dict[str, dict[tuple[int, int], list[float]]]] = {
-        k: {target: {} for target in TARGETS} for k in techniques
-    }
-    for (technique, i, j, _), run in runs.items():
-        home = next(r for r in run if r.evaluated_on == r.trained_on)
-        away = [r.before - r.after for r in run if r.evaluated_on != r.trained_on]
-        found = {"gain": home.after - home.before, "accuracy": home.after}
-        if away:
-            found["forgetting"] = float(np.mean(away))
-        for target, value in found.items():
-            collected[technique][target].setdefault((i, j), []).append(value)
-    values = {}
-    for technique in techniques:
-        values[technique] = {target: np.full((len(models), len(tasks)), np.nan) for target in TARGETS}
-        for target in TARGETS:
-            for place, several in collected[technique][target].items():
-                values[technique][target][place] = np.mean(several)
-    return Measured(tuple(models), tuple(tasks), tuple(techniques), tuple(seeds), values)
+        place = m[r.model], t[r.trained_on], s[r.seed]
+        if r.evaluated_on == r.trained_on:
+            for what, value in (("gain", r.after - r.before), ("accuracy", r.after), ("before", r.before)):
+                tables[r.technique][what][place] = value
+        else:
+            lost.setdefault((r.technique, *place), []).append(r.before - r.after)
+    for (technique, *where), several in lost.items():
+        tables[technique]["forgetting"][tuple(where)] = np.mean(several)
+    means = {k: {what: _over_seeds(table) for what, table in of.items()} for k, of in tables.items()}
+    return Measured(
+        tuple(models),
+        tuple(tasks),
+        tuple(techniques),
+        tuple(seeds),
+        {k: {target: of[target] for target in TARGETS} for k, of in tables.items()},
+        {k: {target: of[target] for target in TARGETS} for k, of in means.items()},
+        {k: of["before"] for k, of in means.items()},
+    )
+
+
+def _over_seeds(table: Floats) -> Floats:
+    known = np.isfinite(table)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, table, 0.0).sum(-1) / known.sum(-1))
 
 
 def gains_by_seed(rows: Iterable[Row]) -> tuple[Floats, Measured]:
     """(models, tasks, techniques, seeds) gains, NaN where nothing was run, and whose names order the axes."""
-    rows = [row for row in rows if row.evaluated_on == row.trained_on]
-    m = measured(rows)
-    table = np.full((len(m.models), len(m.tasks), len(m.techniques), len(m.seeds)), np.nan)
-    models, tasks, techniques = ({name: i for i, name in enumerate(of)} for of in (m.models, m.tasks, m.techniques))
-    seeds = {seed: i for i, seed in enumerate(m.seeds)}
-    for r in rows:
-        table[models[r.model], tasks[r.trained_on], techniques[r.technique], seeds[r.seed]] = r.after - r.before
-    return table, m
+    m = measured(row for row in rows if row.evaluated_on == row.trained_on)
+    return np.stack([m.by_seed[k]["gain"] for k in m.techniques], 2), m
 
 
 def ranks_elsewhere(values: Floats, model: int, task: int) -> Floats:

@@ -1,0 +1,109 @@
+"""Intervals by the jackknife, and p values by permutation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from leaderboard.axes import along, leave_one_out, over_groups
+from leaderboard.correlation import pearson
+from leaderboard.intervals import Estimate, estimate, holm
+from leaderboard.permutation import p_values
+
+Floats = np.ndarray
+
+
+def pair(
+    rng: np.random.Generator, rho: float, shares: dict[str, float], shape: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Score and gain (models, tasks), whose parts by task, by model and by cell are each correlated by rho."""
+    x, y = np.zeros(shape), np.zeros(shape)
+    for what, size in (("task", (1, shape[1])), ("model", (shape[0], 1)), ("cell", shape)):
+        a, b = rng.normal(size=(2, *size)) * np.sqrt(shares.get(what, 0.0))
+        x, y = x + a, y + rho * a + np.sqrt(1 - rho**2) * b
+    return x, y
+
+
+def interval(x: Floats, y: Floats, axis: str) -> Estimate:
+    keep, clusters = leave_one_out(*y.shape, axis)
+    values = over_groups(pearson(along(axis, x[None]), along(axis, y), keep))[0]
+    return estimate(values, clusters, np.isfinite(x) & np.isfinite(y))
+
+
+def test_one_group_is_the_jackknife_on_fishers_scale() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 1, 15))
+    z = np.arctanh(pearsonr := stats.pearsonr(x[0], y[0])[0])
+    left = [np.arctanh(stats.pearsonr(np.delete(x[0], j), np.delete(y[0], j))[0]) for j in range(15)]
+    error = np.sqrt(14 / 15 * ((left - np.mean(left)) ** 2).sum())
+    reach = stats.t.ppf(0.975, 14) * error
+    found = interval(x, y, "tasks")
+    assert found.value == pytest.approx(pearsonr)
+    assert (found.low, found.high) == (pytest.approx(np.tanh(z - reach)), pytest.approx(np.tanh(z + reach)))
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(z) / error, 14))
+
+
+@pytest.mark.parametrize("axis", ["tasks", "models", "pooled"])
+@pytest.mark.parametrize("rho", [0.0, 0.6])
+def test_intervals_cover_what_they_say(axis: str, rho: float) -> None:
+    """With effects of whole tasks and whole models in score and gain alike, as real tables have them. The truth is rho in every group."""
+    shares = {
+        "tasks": {"task": 0.6, "cell": 0.4},
+        "models": {"model": 0.5, "cell": 0.5},
+        "pooled": {"task": 0.5, "model": 0.1, "cell": 0.4},
+    }
+    rng = np.random.default_rng(1)
+    inside = []
+    for _ in range(300):
+        found = interval(*pair(rng, rho, shares[axis], (8, 24)), axis)
+        inside.append(found.low <= rho <= found.high)
+    assert 0.91 <= np.mean(inside) <= 0.99
+
+
+def test_no_interval_from_too_few_clusters() -> None:
+    rng = np.random.default_rng(2)
+    few = rng.normal(size=(2, 8, 5))
+    assert interval(*few, "tasks").low is None
+    assert interval(*few, "models").low is not None
+    assert interval(*few, "pooled").low is None
+    whole = rng.normal(size=(2, 8, 12))
+    whole[0, :, 5:] = np.nan  # seven tasks without a score are no clusters
+    assert interval(*whole, "tasks") == Estimate(interval(*whole[..., :5], "tasks").value)
+
+
+def test_p_is_uniform_where_tasks_differ_but_score_and_gain_have_nothing_in_common() -> None:
+    rng = np.random.default_rng(3)
+    shares = {"task": 0.7, "model": 0.1, "cell": 0.2}
+    for axis in ("tasks", "models", "pooled"):
+        x, y = zip(*(pair(rng, 0.0, shares, (7, 12)) for _ in range(150)), strict=True)
+        for measure, p in (
+            (m, np.array([v[m][0] for v in found]))
+            for found in [[p_values(a[None], b, axis, 99, i) for i, (a, b) in enumerate(zip(x, y, strict=True))]]
+            for m in found[0]
+        ):
+            if axis == "pooled" and "kendall" in measure:
+                assert np.isnan(p).all()
+            else:
+                assert stats.kstest(p, "uniform").pvalue > 0.001, (axis, measure)
+
+
+def test_p_finds_what_was_planted_and_leaves_gaps_out() -> None:
+    rng = np.random.default_rng(4)
+    x, y = pair(rng, 0.95, {"task": 0.6, "cell": 0.4}, (6, 15))
+    scores = np.stack([x, x, np.ones_like(x)])
+    scores[1, 2, 3] = np.nan
+    found = p_values(scores, y, "tasks", 499)
+    for p in found.values():
+        assert p[:2].max() < 0.01
+        assert np.isnan(p[2])
+    without = p_values(np.delete(x, 3, 1)[None], np.delete(y, 3, 1), "tasks", 499)
+    assert found["pearson"][1] == without["pearson"][0]
+    assert np.isnan(p_values(x[None, :, :4], y[:, :4], "tasks", 99)["pearson"]).all()
+
+
+def test_holm_is_the_step_down_bound() -> None:
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": None}) == {
+        "a": pytest.approx(0.03),
+        "c": pytest.approx(0.06),
+        "b": pytest.approx(0.06),
+        "d": None,
+    }

@@ -1,0 +1,122 @@
+"""How often 95 % intervals hold the truth, at the sizes of pools that boards are made of: python tools/coverage.py
+
+Score and gain are normal, with effects of whole tasks, of whole models and of cells, each correlated by rho between the two, so that every
+correlation is rho in truth. Writes leaderboard/coverage.csv: for each size, axis, measure and procedure the share of `RUNS` simulated
+tables whose interval holds the truth (of the weighted τ, which has no closed form: the mean of all runs), and the mean width.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from leaderboard import correlation
+from leaderboard.axes import along, leave_one_out, over_groups
+from leaderboard.intervals import estimate
+
+Floats = NDArray[np.float64]
+RUNS, DRAWS = 1000, 999
+SIZES = ((8, 24), (5, 20), (3, 19), (10, 8), (11, 11), (40, 8), (8, 6), (5, 6))
+RHO = (0.0, 0.5, 0.9)
+EFFECTS = {
+    "tasks": (0.6, 0.0),
+    "models": (0.0, 0.5),
+    "pooled": (0.5, 0.2),
+}  # shares of tasks and of models; the rest is the cells'
+OUT = Path(__file__).resolve().parent.parent / "leaderboard" / "coverage.csv"
+
+
+def tables(rng: np.random.Generator, models: int, tasks: int, axis: str, rho: float) -> tuple[Floats, Floats]:
+    """(RUNS, models, tasks) scores and gains."""
+    of_task, of_model = EFFECTS[axis]
+    x, y = np.zeros((2, RUNS, models, tasks))
+    for shape, share in (((1, tasks), of_task), ((models, 1), of_model), ((models, tasks), 1 - of_task - of_model)):
+        a, b = np.sqrt(share) * rng.normal(size=(2, RUNS, *shape))
+        x, y = x + a, y + rho * a + np.sqrt(1 - rho**2) * b
+    return x, y
+
+
+def truth(measure: str, rho: float, points: int, values: Floats) -> float:
+    """What a measure of so many normal points estimates: of Spearman's, which depends on their number, the expectation."""
+    if measure == "spearman":
+        return float(6 / np.pi / (points + 1) * (np.arcsin(rho) + (points - 2) * np.arcsin(rho / 2)))
+    return float({"pearson": rho, "kendall": 2 / np.pi * np.arcsin(rho)}.get(measure, np.nanmean(values)))
+
+
+def jackknife(x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats, Floats]]:
+    """Measure, its values (RUNS,), and the intervals (RUNS, 2) that boards show."""
+    keep, clusters = leave_one_out(*x.shape[1:], axis)
+    parts = [
+        correlation.correlations(along(axis, a), along(axis, b), keep)
+        for a, b in zip(np.split(x, 20), np.split(y, 20), strict=True)
+    ]
+    for measure in correlation.MEASURES:
+        values = over_groups(np.concatenate([part[measure] for part in parts]))
+        found = [estimate(row, clusters, np.ones(x.shape[1:], bool)) for row in values]
+        yield measure, values[:, 0], np.array([(e.low, e.high) for e in found], np.float64)
+
+
+def bootstraps(rng: np.random.Generator, x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats]]:
+    """Percentile and BCa intervals (RUNS, 2) of Pearson's r, from resampling whole tasks or whole models."""
+    a, b = along(axis, x), along(axis, y)
+    points = a.shape[-1]
+    weights = np.vstack(
+        [np.ones(points), 1 - np.eye(points), rng.multinomial(points, np.full(points, 1 / points), DRAWS)]
+    )
+    values = np.concatenate(
+        [over_groups(correlation.pearson(p, q, weights)) for p, q in zip(np.split(a, 20), np.split(b, 20), strict=True)]
+    )
+    whole, left, drawn = values[:, :1], values[:, 1 : points + 1], values[:, points + 1 :]
+    yield "percentile bootstrap", np.nanpercentile(drawn, [2.5, 97.5], axis=1).T
+    skew = left.mean(1, keepdims=True) - left
+    a_ = (skew**3).sum(1) / (6 * (skew**2).sum(1) ** 1.5)
+    z = norm.ppf(np.clip((drawn < whole).mean(1), 1 / DRAWS, 1 - 1 / DRAWS))
+    levels = [norm.cdf(z + (z + q) / (1 - a_ * (z + q))) for q in norm.ppf([0.025, 0.975])]
+    yield (
+        "BCa bootstrap",
+        np.array([np.nanquantile(row, [low, high]) for row, low, high in zip(drawn, *levels, strict=True)]),
+    )
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for models, tasks in SIZES:
+        for axis in EFFECTS:
+            for rho in RHO:
+                x, y = tables(rng, models, tasks, axis, rho)
+                found = [
+                    (measure, "jackknife", truth(measure, rho, along(axis, x).shape[-1], values), ends)
+                    for measure, values, ends in jackknife(x, y, axis)
+                ]
+                if axis != "pooled":
+                    found += [("pearson", name, rho, ends) for name, ends in bootstraps(rng, x, y, axis)]
+                for measure, procedure, true, ends in found:
+                    if np.isnan(ends).any():
+                        rows.append([models, tasks, axis, measure, procedure, rho, "", ""])
+                        continue
+                    inside = (ends[:, 0] <= true) & (true <= ends[:, 1])
+                    rows.append(
+                        [
+                            models,
+                            tasks,
+                            axis,
+                            measure,
+                            procedure,
+                            rho,
+                            f"{inside.mean():.3f}",
+                            f"{np.diff(ends).mean():.2f}",
+                        ]
+                    )
+                print(models, tasks, axis, rho, [row[-2] for row in rows[-len(found) :]], flush=True)
+    with OUT.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["models", "tasks", "axis", "measure", "procedure", "rho", "coverage", "width"])
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
