@@ -53,18 +53,10 @@ def beyond(names: Sequence[str], technique: str, x: Floats, gain: Floats, before
         ranked = over_groups(correlation.partial(rx, ry, rz, keep))
         same = over_groups(_fidelity(xs, ys, keep)) if axis != "pooled" else np.full(plain.shape, np.nan)
         entries = [
-            Beyond(
-                name,
-                technique,
-                axis,
-                estimate(plain[i], clusters, known[i]),
-                estimate(ranked[i], clusters, known[i]),
-                None,
-                False,
-                rises[i] if axis == "pooled" else None,
-                estimate(same[i], clusters, known[i]),
+            Beyond(name, technique, axis, one, two, None, False, rise if axis == "pooled" else None, three)
+            for name, rise, one, two, three in zip(
+                names, rises, *(estimate(values, clusters, known) for values in (plain, ranked, same)), strict=True
             )
-            for i, name in enumerate(names)
         ]
         adjusted = holm({e.scorer: e.partial.p for e in entries})
         for e in entries:

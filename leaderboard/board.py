@@ -207,20 +207,22 @@ def _lines(
     top = ceilings(m.by_seed[technique][target], axis)
     labels = {"tasks": m.models, "models": m.tasks, "pooled": ()}[axis]
     places = {name: i for i, name in enumerate(names)}
+    points = (np.isfinite(xs) & np.isfinite(ys)).sum(-1)
+    coverage = known.sum((1, 2)) / np.isfinite(y).sum()
+    constant = [k.any() and np.ptp(scores[k]) == 0 for scores, k in zip(x, known, strict=True)]
     lines = []
     for measure, values in means.items():
         of = {name: _plain(p[measure][i]) if measure in p else None for i, name in enumerate(names)}
         adjusted = holm(of)
-        for i, name in enumerate(names):
-            e = estimate(values[i], selections[measure], known[i], measure in FISHER)
+        leads = {
+            base: estimate(values - values[j], selections[measure], known & known[j], fisher=False)
+            for base in BASELINES
+            if (j := places.get(base)) is not None and measure != "slope"
+        }
+        for i, e in enumerate(estimate(values, selections[measure], known, measure in FISHER)):
+            name = names[i]
             used = np.isfinite(grouped[measure][i, :, 0])
-            points = np.isfinite(xs[i]) & np.isfinite(ys)
-            over: dict[str, Estimate] = {}
-            for base in BASELINES:
-                j = places.get(base, i)
-                if j != i and e.low is not None and measure != "slope":
-                    lead = estimate(values[i] - values[j], selections[measure], known[i] & known[j], fisher=False)
-                    over |= {base: lead} if lead.low is not None else {}
+            over = {base: of_all[i] for base, of_all in leads.items() if base != name and of_all[i].low is not None}
             lines.append(
                 Line(
                     name,
@@ -234,10 +236,10 @@ def _lines(
                     of[name],
                     adjusted[name],
                     top.get(measure),
-                    int(points.sum(1)[used].sum()),
+                    int(points[i][used].sum()),
                     int(used.sum()),
-                    float(known[i].sum() / np.isfinite(y).sum()),
-                    bool(known[i].any() and np.ptp(x[i][known[i]]) == 0),
+                    float(coverage[i]),
+                    bool(constant[i]),
                     {label: _plain(v) for label, v in zip(labels, grouped[measure][i, :, 0], strict=bool(labels))},
                     over,
                 )

@@ -46,12 +46,13 @@ def forgetting(m: Measured, correlations: Mapping[str, Iterable[tuple[str, Estim
         worst = int(np.nanargmax(per_task))
         over = None
         if k != REFERENCE and REFERENCE in tables:
-            over = estimate(means[k] - means[REFERENCE], clusters, known & np.isfinite(tables[REFERENCE]), fisher=False)
+            both = known & np.isfinite(tables[REFERENCE])
+            (over,) = estimate((means[k] - means[REFERENCE])[None], clusters, both[None], fisher=False)
         telling = [(name, found) for name, found in correlations.get(k, ()) if found.sign]
         entries.append(
             Forgetting(
                 k,
-                estimate(means[k], clusters, known, fisher=False),
+                estimate(means[k][None], clusters, known[None], fisher=False)[0],
                 float(np.nanmean(m.values[k]["gain"])),
                 over,
                 m.tasks[worst],

@@ -36,41 +36,51 @@ class Estimate:
         return 0 if self.low is None or self.high is None else (self.low > 0) - (self.high < 0)
 
 
-def estimate(values: Floats, clusters: Clusters, known: NDArray[np.bool_], fisher: bool = True) -> Estimate:
-    """values: (B,) under the selections of `leave_one_out`.  known: (models, tasks), the cells that take part.
+def estimate(values: Floats, clusters: Clusters, known: NDArray[np.bool_], fisher: bool = True) -> list[Estimate]:
+    """values: (S, B) of S scorers under the selections of `leave_one_out`.  known: (S, models, tasks), the cells that take part.
 
-    fisher: the values are correlations, and are set on Fisher's scale, artanh.
+    fisher: the values are correlations, and are set on Fisher's scale, artanh. No interval where clusters are fewer than LEAST, or where
+    a tenth of them cannot be left out.
     """
-    if not np.isfinite(values[0]):
-        return Estimate(None)
     scaled = np.arctanh(np.clip(values, -1 + 1e-12, 1 - 1e-12)) if fisher else values
-    part = {"tasks": known.any(0), "models": known.any(1), "cells": known.ravel()}
-    found = {name: _jackknife(scaled[rows][part[name]]) for name, rows in clusters.items()}
-    if any(found[name][1] < least for name, least in LEAST.items() if name in found):
-        return Estimate(float(values[0]))
-    variance, count = found["tasks" if "tasks" in found else "models"]
-    freedom = float(count - 1)
-    if len(found) > 1:
-        (over_tasks, tasks), (over_models, models) = found["tasks"], found["models"]
-        variance = max(over_tasks + over_models - found["cells"][0], over_tasks, over_models)
-        shares = over_tasks**2 / (tasks - 1) + over_models**2 / (models - 1)
-        freedom = (over_tasks + over_models) ** 2 / shares if shares > 0 else min(tasks, models) - 1
-    error = float(np.sqrt(variance))
-    reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
-    low, high = scaled[0] - reach, scaled[0] + reach
-    if fisher:
-        low, high = np.tanh(low), np.tanh(high)
-    p = float(2 * stdtr(freedom, -abs(scaled[0]) / error)) if error > 0 else float(scaled[0] == 0)
-    return Estimate(float(values[0]), float(low), float(high), p)
+    part: dict[str, NDArray[np.bool_]] = {
+        "tasks": np.asarray(known.any(1)),
+        "models": np.asarray(known.any(2)),
+        "cells": known.reshape(len(known), -1),
+    }
+    found = {name: _jackknife(scaled[:, rows], part[name]) for name, rows in clusters.items()}
+    honest = np.isfinite(values[:, 0])
+    for name, least in LEAST.items():
+        if name in found:
+            honest = honest & (found[name][1] >= least)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance, count = found["tasks" if "tasks" in found else "models"]
+        freedom = count - 1.0
+        if len(found) > 1:
+            (over_tasks, tasks), (over_models, models) = found["tasks"], found["models"]
+            variance = np.maximum(over_tasks + over_models - found["cells"][0], np.maximum(over_tasks, over_models))
+            shares = over_tasks**2 / (tasks - 1) + over_models**2 / (models - 1)
+            freedom = np.where(shares > 0, (over_tasks + over_models) ** 2 / shares, np.minimum(tasks, models) - 1.0)
+        error = np.sqrt(variance)
+        reach = stdtrit(np.maximum(freedom, 1), (1 + LEVEL) / 2) * error
+        ends = np.stack([scaled[:, 0] - reach, scaled[:, 0] + reach])
+        ends = np.tanh(ends) if fisher else ends
+        certain = np.where(scaled[:, 0] == 0, 1.0, 0.0)
+        p = np.where(error > 0, 2 * stdtr(np.maximum(freedom, 1), -np.abs(scaled[:, 0]) / error), certain)
+    return [
+        Estimate(float(v), float(low), float(high), float(q)) if ok else Estimate(float(v) if np.isfinite(v) else None)
+        for v, low, high, q, ok in zip(values[:, 0], *ends, p, honest, strict=True)
+    ]
 
 
-def _jackknife(scaled: Floats) -> tuple[float, int]:
-    """The variance, and the number of clusters: none where a tenth of them cannot be left out."""
-    known = scaled[np.isfinite(scaled)]
-    n = len(known)
-    if n < 2 or n < 0.9 * len(scaled):
-        return float("nan"), 0
-    return float((n - 1) / n * ((known - known.mean()) ** 2).sum()), n
+def _jackknife(scaled: Floats, part: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """(S,) variances and numbers of clusters: of (S, n) values, those whose cluster takes part."""
+    known = part & np.isfinite(scaled)
+    n = known.sum(1).astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, scaled, 0.0).sum(1) / n
+        squares = np.where(known, (scaled - mean[:, None]) ** 2, 0.0).sum(1)
+        return (n - 1) / n * squares, np.where(n >= 0.9 * part.sum(1), n, 0.0)
 
 
 def holm(p: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -55,7 +55,7 @@ def jackknife(x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats, Fl
     ]
     for measure in correlation.MEASURES:
         values = over_groups(np.concatenate([part[measure] for part in parts]))
-        found = [estimate(row, clusters, np.ones(x.shape[1:], bool)) for row in values]
+        found = estimate(values, clusters, np.ones(x.shape, bool))
         yield measure, values[:, 0], np.array([(e.low, e.high) for e in found], np.float64)
 
 
@@ -72,9 +72,9 @@ def bootstraps(rng: np.random.Generator, x: Floats, y: Floats, axis: str) -> Ite
     whole, left, drawn = values[:, :1], values[:, 1 : points + 1], values[:, points + 1 :]
     yield "percentile bootstrap", np.nanpercentile(drawn, [2.5, 97.5], axis=1).T
     skew = left.mean(1, keepdims=True) - left
-    a_ = (skew**3).sum(1) / (6 * (skew**2).sum(1) ** 1.5)
+    a_ = (skew**3).sum(1) / np.maximum(6 * (skew**2).sum(1) ** 1.5, 1e-300)
     z = norm.ppf(np.clip((drawn < whole).mean(1), 1 / DRAWS, 1 - 1 / DRAWS))
-    levels = [norm.cdf(z + (z + q) / (1 - a_ * (z + q))) for q in norm.ppf([0.025, 0.975])]
+    levels = [norm.cdf(z + (z + q) / np.maximum(1 - a_ * (z + q), 1e-9)) for q in norm.ppf([0.025, 0.975])]
     yield (
         "BCa bootstrap",
         np.array([np.nanquantile(row, [low, high]) for row, low, high in zip(drawn, *levels, strict=True)]),

@@ -25,8 +25,8 @@ def pair(
 
 def interval(x: Floats, y: Floats, axis: str) -> Estimate:
     keep, clusters = leave_one_out(*y.shape, axis)
-    values = over_groups(pearson(along(axis, x[None]), along(axis, y), keep))[0]
-    return estimate(values, clusters, np.isfinite(x) & np.isfinite(y))
+    values = over_groups(pearson(along(axis, x[None]), along(axis, y), keep))
+    return estimate(values, clusters, np.isfinite(x[None]) & np.isfinite(y))[0]
 
 
 def test_one_group_is_the_jackknife_on_fishers_scale() -> None:
