@@ -61,6 +61,13 @@ def parser() -> argparse.ArgumentParser:
     printed.add_argument(
         "--format", choices=["text", "md", "csv", "json"], default="text", help="how the result is printed"
     )
+    as_board = argparse.ArgumentParser(add_help=False)
+    as_board.add_argument(
+        "--format",
+        choices=["text", "md", "csv", "json", "latex", "html"],
+        default="text",
+        help="how the board is printed",
+    )
 
     commands = whole.add_subparsers(dest="command", metavar="command", required=True)
 
@@ -81,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         which,
         jobs,
         out,
-        printed,
+        as_board,
         example="run --scorers all",
     )
     p = command(
@@ -128,9 +135,18 @@ def parser() -> argparse.ArgumentParser:
         "rank scores that `score` wrote against the ledger",
         suite,
         out,
-        printed,
-        example="rank --suite pocket --format md",
+        as_board,
+        example="rank --suite pocket --format md\n  python -m benchmark rank --scores scores.csv --gains gains.csv --axis models",
     )
+    p.add_argument("--scores", type=Path, metavar="CSV", help="rank this table instead: scorer, model, task, score")
+    p.add_argument(
+        "--gains",
+        type=Path,
+        metavar="CSV",
+        help="against these measurements: a ledger, or model, task and any of before, accuracy, gain, forgetting",
+    )
+    p.add_argument("--target", type=_names, metavar="A,B", help="only these of gain, accuracy, forgetting")
+    p.add_argument("--axis", type=_names, metavar="A,B", help="only these of tasks, models, pooled")
     p = command(
         "predict",
         "how well gain and forgetting are predicted for a task, or a model, never seen",

@@ -189,6 +189,8 @@ def _rank(args: argparse.Namespace) -> None:
     import leaderboard
     from benchmark import rank, score
 
+    if args.scores or args.gains:
+        return _rank_tables(args)
     suite = _suite(args)
     path = _out(args, suite) / "scores.csv"
     if not path.exists():
@@ -204,8 +206,24 @@ def _rank(args: argparse.Namespace) -> None:
     ]
     board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows, _cache(args))
     paths = rank.publish(board, _out(args, suite))
-    print(leaderboard.render(board, args.format), end="")
+    print(leaderboard.render(leaderboard.only(board, args.target, args.axis), args.format), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
+
+
+def _rank_tables(args: argparse.Namespace) -> None:
+    """Anybody's scores against anybody's measurements; written to a folder only where --out names one."""
+    import leaderboard
+    from benchmark import rank
+
+    if not (args.scores and args.gains):
+        raise UsageError("--scores and --gains belong together: a table of scores, and a table of what was measured")
+    board, left_out = rank.rank_tables(args.scores, args.gains)
+    for line in left_out:
+        print(line, file=sys.stderr)
+    shown = leaderboard.only(board, args.target, args.axis)
+    print(leaderboard.render(shown, args.format), end="")
+    if args.out:
+        _say(args, f"written: {', '.join(str(p) for p in rank.publish(shown, args.out))}")
 
 
 def _predict(args: argparse.Namespace) -> None:

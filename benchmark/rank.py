@@ -63,7 +63,7 @@ def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell
 
 def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, permutations: int = 2000) -> Board:
     """The board of these scores on these measurements, kept in the cache under all that decides it."""
-    orientation = {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
+    orientation = _orientation()
     table = [
         leaderboard.Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds)
         for c in cells
@@ -77,6 +77,33 @@ def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, p
         return {"board": np.frombuffer(leaderboard.to_json(made).encode(), np.uint8)}
 
     return leaderboard.from_json(cache.get(key, compute)["board"].tobytes().decode())
+
+
+def rank_tables(scores_path: Path, gains_path: Path) -> tuple[Board, list[str]]:
+    """The board of a table of scores on a table of measurements, and a line for each kind of row that found no partner.
+
+    Baselines that the measurements alone give, and the scores lack, are added. Known scorers are turned as they declare.
+    """
+    table, m = leaderboard.read_scores(scores_path), leaderboard.read_measurements(gains_path)
+    given = {s.scorer for s in table}
+    added = [s for s in leaderboard.baselines(m) if s.scorer not in given]
+    board = leaderboard.make_board(table + added, m, orientation=_orientation(), suite=scores_path.stem)
+    left_out = []
+    for what, here, there in (
+        ("model", {s.model for s in table}, set(m.models)),
+        ("task", {s.task for s in table}, set(m.tasks)),
+    ):
+        for path, extra in ((scores_path, here - there), (gains_path, there - here)):
+            if extra:
+                names = ", ".join(sorted(extra)[:5]) + (", ..." if len(extra) > 5 else "")
+                left_out.append(f"{path}: left out, since the other table lacks them: {len(extra)} {what}s ({names})")
+    if empty := sum(s.score is None for s in table):
+        left_out.append(f"{scores_path}: {empty} of {len(table)} scores are empty and count as abstentions")
+    return board, left_out
+
+
+def _orientation() -> dict[str, dict[str, int]]:
+    return {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
 
 
 def write(path: Path, text: str) -> None:

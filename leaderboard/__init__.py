@@ -1,14 +1,23 @@
 """Boards: how well scores go along with what was measured. Needs numpy alone; tabulate to print tables.
 
-from leaderboard import make_board, read_ledger, read_scores, render
-print(render(make_board(read_scores(path), read_ledger(folder)), "md"))
+from leaderboard import make_board, read_measurements, read_scores, render
+print(render(make_board(read_scores(path), read_measurements(folder)), "md"))
 """
 
-from leaderboard.board import Board, Line, from_json, make_board, to_json
+from leaderboard.baselines import baselines
+from leaderboard.board import Board, Line, from_json, make_board, only, to_json
 from leaderboard.errors import LeaderboardError
 from leaderboard.render import FORMATS, as_dict, escaped, render
 from leaderboard.tables import Row, Score, read_ledger, read_scores
-from leaderboard.targets import TARGETS, Measured, gains_by_seed, measured, ranks_elsewhere, static_rank
+from leaderboard.targets import (
+    TARGETS,
+    Measured,
+    gains_by_seed,
+    measured,
+    ranks_elsewhere,
+    read_measurements,
+    static_rank,
+)
 
 __all__ = [
     "FORMATS",
@@ -20,13 +29,16 @@ __all__ = [
     "Row",
     "Score",
     "as_dict",
+    "baselines",
     "escaped",
     "from_json",
     "gains_by_seed",
     "make_board",
     "measured",
+    "only",
     "ranks_elsewhere",
     "read_ledger",
+    "read_measurements",
     "read_scores",
     "render",
     "static_rank",

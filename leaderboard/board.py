@@ -4,8 +4,8 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -91,6 +91,18 @@ class Board:
         )
 
 
+def only(board: Board, targets: Collection[str] | None = None, axes: Collection[str] | None = None) -> Board:
+    """The board with the lines of these targets and axes alone. Raises LeaderboardError for one that there is not."""
+    for what, wanted, known in (("target", targets, TARGETS), ("axis", axes, AXES)):
+        for name in set(wanted or ()) - set(known):
+            raise LeaderboardError(f"{what} '{name}' is not known; known: {', '.join(known)}")
+    lines = [x for x in board.lines if x.target in (targets or TARGETS) and x.axis in (axes or AXES)]
+    beyond = [x for x in board.beyond if "gain" in (targets or TARGETS) and x.axis in (axes or AXES)]
+    forgot = board.forgetting if "forgetting" in (targets or TARGETS) else ()
+    ranking = {k: {t: names for t, names in of.items() if t in (targets or TARGETS)} for k, of in board.ranking.items()}
+    return replace(board, lines=tuple(lines), ranking=ranking, beyond=tuple(beyond), forgetting=forgot)
+
+
 def to_json(board: Board) -> str:
     """The board in full precision, for `from_json`."""
     return json.dumps(asdict(board))
@@ -125,7 +137,7 @@ def _built(kind: Any, value: Any) -> Any:
 
 def make_board(
     scores: Iterable[Score],
-    ledger: Iterable[Row],
+    measurements: Iterable[Row] | Measured,
     *,
     orientation: Mapping[str, Mapping[str, int]] | None = None,
     permutations: int = 2000,
@@ -137,10 +149,16 @@ def make_board(
     orientation[scorer][target]: −1 turns the score round first; +1 where nothing is said. Intervals are those of `intervals`, p values
     those of `permutation`. Raises LeaderboardError where scores and ledger share nothing.
     """
-    scores, m = list(scores), measured(ledger)
+    scores = list(scores)
+    m = measurements if isinstance(measurements, Measured) else measured(measurements)
     if not any(s.model in m.models and s.task in m.tasks for s in scores):
-        raise LeaderboardError("scores and ledger have no (model, task) in common; check the names in both tables")
+        raise LeaderboardError(
+            "scores and measurements have no (model, task) in common; check the names in both tables"
+            f" (scores: {_some(s.model for s in scores)} on {_some(s.task for s in scores)};"
+            f" measurements: {_some(m.models)} on {_some(m.tasks)})"
+        )
     names = sorted({s.scorer for s in scores})
+    tables = _Tables(scores, m, names)
     lines: list[Line] = []
     further: list[Beyond] = []
     steady: dict[str, dict[str, float]] = {}
@@ -149,7 +167,7 @@ def make_board(
             if not np.isfinite(m.values[technique][target]).any():
                 continue
             signs = [(orientation or {}).get(name, {}).get(target, +1) for name in names]
-            x = np.array(signs)[:, None, None] * _tables(scores, m, names, technique, target)
+            x = np.array(signs)[:, None, None] * tables.of(technique, target)
             for axis in AXES:
                 lines += _lines(names, target, technique, axis, x, m, permutations, seed)
             if target == "gain":
@@ -174,16 +192,29 @@ def make_board(
     )
 
 
-def _tables(scores: list[Score], m: Measured, names: list[str], technique: str, target: str) -> Floats:
-    """(S, models, tasks) scores, NaN where a scorer has none."""
-    table = np.full((len(names), len(m.models), len(m.tasks)), np.nan)
-    of, models, tasks = ({x: i for i, x in enumerate(items)} for items in (names, m.models, m.tasks))
-    for s in scores:
-        if s.score is None or s.technique not in ("", technique) or s.target not in ("", target):
-            continue
-        if s.model in models and s.task in tasks:
-            table[of[s.scorer], models[s.model], tasks[s.task]] = s.score
-    return table
+def _some(names: Iterable[str]) -> str:
+    known = sorted(set(names))
+    return ", ".join(known[:3]) + (", ..." if len(known) > 3 else "")
+
+
+class _Tables:
+    """The scores, ready to be laid out for a technique and target."""
+
+    def __init__(self, scores: list[Score], m: Measured, names: list[str]) -> None:
+        index = [{x: i for i, x in enumerate(items)} for items in (names, m.models, m.tasks)]
+        self.shape = tuple(len(of) for of in index)
+        used = [s for s in scores if s.score is not None and s.model in index[1] and s.task in index[2]]
+        places = [(index[0][s.scorer], index[1][s.model], index[2][s.task]) for s in used]
+        self.places = np.array(places, np.intp).reshape(-1, 3).T
+        self.values = np.array([s.score for s in used], np.float64)
+        self.techniques, self.targets = np.array([s.technique for s in used]), np.array([s.target for s in used])
+
+    def of(self, technique: str, target: str) -> Floats:
+        """(S, models, tasks), NaN where a scorer has no score."""
+        table = np.full(self.shape, np.nan)
+        here = np.isin(self.techniques, ["", technique]) & np.isin(self.targets, ["", target])
+        table[tuple(self.places[:, here])] = self.values[here]
+        return table
 
 
 def _lines(
@@ -203,10 +234,11 @@ def _lines(
             grouped[measure] = values[..., None]
             means[measure] = over_groups(np.where(per_task.T > 0, values[..., None], np.nan))
             selections[measure] = of_tasks
+    places = {name: i for i, name in enumerate(names)}
+    rivals = {base: _rival(means, x, y, known, places[base], axis, keep) for base in BASELINES if base in places}
     p = p_values(x, y, axis, permutations, seed)
     top = ceilings(m.by_seed[technique][target], axis)
     labels = {"tasks": m.models, "models": m.tasks, "pooled": ()}[axis]
-    places = {name: i for i, name in enumerate(names)}
     points = (np.isfinite(xs) & np.isfinite(ys)).sum(-1)
     coverage = known.sum((1, 2)) / np.isfinite(y).sum()
     constant = [k.any() and np.ptp(scores[k]) == 0 for scores, k in zip(x, known, strict=True)]
@@ -215,9 +247,11 @@ def _lines(
         of = {name: _plain(p[measure][i]) if measure in p else None for i, name in enumerate(names)}
         adjusted = holm(of)
         leads = {
-            base: estimate(values - values[j], selections[measure], known & known[j], fisher=False)
-            for base in BASELINES
-            if (j := places.get(base)) is not None and measure != "slope"
+            base: estimate(
+                values - rivals[base][measure], selections[measure], known & known[places[base]], fisher=False
+            )
+            for base in rivals
+            if measure in rivals[base]
         }
         for i, e in enumerate(estimate(values, selections[measure], known, measure in FISHER)):
             name = names[i]
@@ -245,6 +279,20 @@ def _lines(
                 )
             )
     return lines
+
+
+def _rival(
+    means: dict[str, Floats], x: Floats, y: Floats, known: NDArray[np.bool_], j: int, axis: str, keep: Floats
+) -> dict[str, Floats]:
+    """measure to (S, B): the baseline's own values, on the cells that each of the scorers has."""
+    values = {measure: np.broadcast_to(of[j], of.shape).copy() for measure, of in means.items() if measure != "slope"}
+    fewer = np.flatnonzero((known != known[j]).any((1, 2)))
+    if len(fewer):
+        some = along(axis, np.where(known[fewer], x[j], np.nan))
+        again = correlation.correlations(some, along(axis, y), keep)
+        for measure, of in values.items():
+            of[fewer] = over_groups(again[measure]) if measure in again else np.nan
+    return values
 
 
 def _plain(value: float) -> float | None:
@@ -277,13 +325,14 @@ def _ranking(lines: Iterable[Line], technique: str, target: str) -> tuple[str, .
 
 def _outcomes(m: Measured, technique: str) -> dict[str, float]:
     gain, forgotten = m.values[technique]["gain"], m.values[technique]["forgetting"]
-    known = gain[np.isfinite(gain)]
-    out = {
-        "mean gain": known.mean(),
-        "smallest gain": known.min(),
-        "largest gain": known.max(),
-        "share of losses": (known < 0).mean(),
-    }
+    known, out = gain[np.isfinite(gain)], {}
+    if known.size:
+        out = {
+            "mean gain": known.mean(),
+            "smallest gain": known.min(),
+            "largest gain": known.max(),
+            "share of losses": (known < 0).mean(),
+        }
     if np.isfinite(forgotten).any():
         out |= {"mean forgetting": np.nanmean(forgotten), "largest forgetting": np.nanmax(forgotten)}
     return {name: float(value) for name, value in out.items()}

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from leaderboard.errors import LeaderboardError
 
 LEDGER_COLUMNS = ("model", "technique", "seed", "trained_on", "evaluated_on", "before", "after")
 SCORE_COLUMNS = ("scorer", "model", "task", "score")
+WIDE_COLUMNS = ("model", "task")
+NUMBERS = ("before", "accuracy", "gain", "forgetting")
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,7 @@ class Score:
     seconds: float | None = None
 
 
-def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row of a CSV file with where it stands, its columns checked."""
+def _lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -50,11 +52,18 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, 
         raise LeaderboardError(
             f"{path}: the last line has no end; an interrupted write tore it; `python -m benchmark measure` mends it, or remove the line"
         )
-    reader = csv.DictReader(text.splitlines())
+    return text.splitlines()
+
+
+def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each row of a CSV file with where it stands, its columns checked."""
+    reader = csv.DictReader(_lines(path))
     if missing := [column for column in needed if column not in (reader.fieldnames or [])]:
         raise LeaderboardError(
             f"{path}: column '{missing[0]}' is missing; found {', '.join(reader.fieldnames or ()) or 'none'}"
         )
+    if twice := [column for column, times in Counter(reader.fieldnames or ()).items() if times > 1]:
+        raise LeaderboardError(f"{path}: column '{twice[0]}' is there more than once; keep one")
     for number, row in enumerate(reader, 2):
         where = f"{path}: row {number}"
         if None in row or None in row.values():
@@ -107,6 +116,37 @@ def read_ledger(path: Path) -> list[Row]:
             raise LeaderboardError(
                 f"{path}: run {r.model}/{r.technique}/{r.seed}/{r.trained_on} has no row evaluated on its own task"
             )
+    return rows
+
+
+def is_ledger(path: Path) -> bool:
+    """Whether a file, or a folder of files, is a ledger; the other kind of measurements has a row per (model, task)."""
+    return path.is_dir() or "trained_on" in next(iter(_lines(path)), "").split(",")
+
+
+def read_wide(path: Path) -> list[dict[str, str | float]]:
+    """The rows of a CSV file with `model`, `task` and any of `before`, `accuracy`, `gain`, `forgetting`, which become numbers.
+
+    `technique` and `seed` may be given, and are else "" and 0. Empty fields are left out. Raises LeaderboardError naming row and column.
+    """
+    rows: list[dict[str, str | float]] = []
+    seen: dict[tuple[str, str, str, str], str] = {}
+    for where, row in _rows(path, WIDE_COLUMNS):
+        numbers = [column for column in NUMBERS if column in row]
+        if not set(numbers) - {"before"}:
+            raise LeaderboardError(
+                f"{path}: none of the columns accuracy, gain, forgetting is there; found {', '.join(row)}"
+            )
+        key = (row["model"], row["task"], row.get("technique", ""), row.get("seed", "0"))
+        if key in seen:
+            raise LeaderboardError(f"{where}: the same model and task as in {seen[key]}; keep one of them")
+        seen[key] = where
+        known: dict[str, str | float] = {"model": key[0], "task": key[1], "technique": key[2]}
+        known["seed"] = _number(where, row, "seed") if row.get("seed", "").strip() else 0.0
+        known |= {column: _number(where, row, column) for column in numbers if row[column].strip()}
+        rows.append(known)
+    if not rows:
+        raise LeaderboardError(f"{path}: there are no measurements")
     return rows
 
 

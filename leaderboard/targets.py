@@ -1,15 +1,17 @@
 """From the ledger to what scores are asked to predict."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.tables import Row
+from leaderboard.tables import NUMBERS, Row, is_ledger, read_ledger, read_wide
 
 Floats = NDArray[np.float64]
 TARGETS = ("gain", "accuracy", "forgetting")
+Cell = tuple[str, str, str, int, str, float]  # technique, model, task, seed, what, value
 
 
 @dataclass(frozen=True)
@@ -29,24 +31,52 @@ class Measured:
     before: dict[str, Floats]
 
 
+def read_measurements(path: Path) -> Measured:
+    """A ledger (a file or a folder), or a table with a row per (model, task) and any of `before`, `accuracy`, `gain`, `forgetting`.
+
+    Where two of before, accuracy and gain are known the third follows. Raises LeaderboardError for what cannot be read.
+    """
+    if is_ledger(path):
+        return measured(read_ledger(path))
+    cells = []
+    for row in read_wide(path):
+        known = {name: float(row[name]) for name in NUMBERS if name in row}
+        if "gain" not in known and {"accuracy", "before"} <= set(known):
+            known["gain"] = known["accuracy"] - known["before"]
+        if "before" not in known and {"accuracy", "gain"} <= set(known):
+            known["before"] = known["accuracy"] - known["gain"]
+        if "accuracy" not in known and {"before", "gain"} <= set(known):
+            known["accuracy"] = known["before"] + known["gain"]
+        place = str(row["technique"]) or "tuned", str(row["model"]), str(row["task"]), int(row["seed"])
+        cells += [(*place, name, value) for name, value in known.items()]
+    return from_cells(cells)
+
+
 def measured(rows: Iterable[Row]) -> Measured:
     """gain: after − before on the task tuned on.  accuracy: after, there.  forgetting: mean of before − after over the other tasks."""
-    rows = list(rows)
-    models, tasks = sorted({r.model for r in rows}), sorted({r.trained_on for r in rows})
-    techniques, seeds = sorted({r.technique for r in rows}), sorted({r.seed for r in rows})
-    m, t, s = ({name: i for i, name in enumerate(names)} for names in (models, tasks, seeds))
+    cells: list[Cell] = []
+    lost: dict[tuple[str, str, str, int], list[float]] = {}
+    for r in rows:
+        place = r.technique, r.model, r.trained_on, r.seed
+        if r.evaluated_on == r.trained_on:
+            found = {"gain": r.after - r.before, "accuracy": r.after, "before": r.before}
+            cells += [(*place, name, value) for name, value in found.items()]
+        else:
+            lost.setdefault(place, []).append(r.before - r.after)
+    cells += [(*place, "forgetting", float(np.mean(several))) for place, several in lost.items()]
+    return from_cells(cells)
+
+
+def from_cells(cells: Sequence[Cell]) -> Measured:
+    """Measurements as (technique, model, task, seed, target or "before", value)."""
+    techniques, models = sorted({cell[0] for cell in cells}), sorted({cell[1] for cell in cells})
+    tasks, seeds = sorted({cell[2] for cell in cells}), sorted({cell[3] for cell in cells})
+    m, t = ({name: i for i, name in enumerate(names)} for names in (models, tasks))
+    s = {seed: i for i, seed in enumerate(seeds)}
     shape = (len(models), len(tasks), len(seeds))
     tables = {k: {what: np.full(shape, np.nan) for what in (*TARGETS, "before")} for k in techniques}
-    lost: dict[tuple[str, int, int, int], list[float]] = {}
-    for r in rows:
-        place = m[r.model], t[r.trained_on], s[r.seed]
-        if r.evaluated_on == r.trained_on:
-            for what, value in (("gain", r.after - r.before), ("accuracy", r.after), ("before", r.before)):
-                tables[r.technique][what][place] = value
-        else:
-            lost.setdefault((r.technique, *place), []).append(r.before - r.after)
-    for (technique, *where), several in lost.items():
-        tables[technique]["forgetting"][tuple(where)] = np.mean(several)
+    for technique, model, task, seed, what, value in cells:
+        tables[technique][what][m[model], t[task], s[seed]] = value
     means = {k: {what: _over_seeds(table) for what, table in of.items()} for k, of in tables.items()}
     return Measured(
         tuple(models),

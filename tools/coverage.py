@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from leaderboard import correlation
 from leaderboard.axes import along, leave_one_out, over_groups
-from leaderboard.intervals import estimate
+from leaderboard.intervals import LEAST, estimate
 
 Floats = NDArray[np.float64]
 RUNS, DRAWS = 1000, 999
@@ -77,7 +77,9 @@ def bootstraps(rng: np.random.Generator, x: Floats, y: Floats, axis: str) -> Ite
     levels = [norm.cdf(z + (z + q) / np.maximum(1 - a_ * (z + q), 1e-9)) for q in norm.ppf([0.025, 0.975])]
     yield (
         "BCa bootstrap",
-        np.array([np.nanquantile(row, [low, high]) for row, low, high in zip(drawn, *levels, strict=True)]),
+        np.array(
+            [np.nanquantile(row, np.clip([low, high], 0, 1)) for row, low, high in zip(drawn, *levels, strict=True)]
+        ),
     )
 
 
@@ -92,7 +94,7 @@ def main() -> None:
                     (measure, "jackknife", truth(measure, rho, along(axis, x).shape[-1], values), ends)
                     for measure, values, ends in jackknife(x, y, axis)
                 ]
-                if axis != "pooled":
+                if axis != "pooled" and {"models": models, "tasks": tasks}[axis] >= LEAST[axis]:
                     found += [("pearson", name, rho, ends) for name, ends in bootstraps(rng, x, y, axis)]
                 for measure, procedure, true, ends in found:
                     if np.isnan(ends).any():

@@ -123,6 +123,13 @@ def test_lead_over_headroom_is_that_of_the_values(board: Board) -> None:
     assert "headroom" not in rival.over
 
 
+def test_a_score_of_few_cells_is_compared_on_those(board: Board) -> None:
+    line = board.find("half", "full", "gain", "tasks", "pearson")
+    some = np.arange(12) % 2 == 1
+    rival = np.mean([pearsonr(1 - BEFORE[i, some], (AFTER - BEFORE)[i, some])[0] for i in range(6)])
+    assert line.over["headroom"].value == pytest.approx(line.value - rival)
+
+
 def test_the_choice_of_a_model_is_judged_by_what_it_loses(board: Board) -> None:
     regret = board.find("noise", "full", "accuracy", "models", "regret@1")
     chosen = AFTER[NOISE.argmax(0), np.arange(12)]
@@ -193,9 +200,9 @@ def test_json_has_what_is_promised(board: Board) -> None:
 
 
 def test_numbers_are_printed_as_papers_do() -> None:
-    from leaderboard.render import _short
+    from leaderboard.sections import short
 
-    shown = [_short(v) for v in (0.456, -0.456, 0.999, 1.0, -1.234, 0.001, -0.001, 10.5)]
+    shown = [short(v) for v in (0.456, -0.456, 0.999, 1.0, -1.234, 0.001, -0.001, 10.5)]
     assert shown == [".46", "−.46", "1.00", "1.00", "−1.23", "0", "0", "10.50"]
 
 

@@ -1,0 +1,86 @@
+"""`rank` for anybody's tables."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+GAINS = "model,task,before,gain\n" + "".join(
+    f"m{i},t{j:02},{0.1 + 0.05 * j},{0.5 - 0.03 * j + 0.02 * (i * j % 5)}\n" for i in range(6) for j in range(9)
+)
+SCORES = "scorer,model,task,score\n" + "".join(
+    f"{name},m{i},t{j:02},{value}\n"
+    for i in range(7)
+    for j in range(9)
+    for name, value in (("mine", (i * j % 5) - j), ("<img src=x onerror=alert(1)>", i), ("iimm", "" if i else j))
+)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> list[str]:
+    (tmp_path / "scores.csv").write_text(SCORES)
+    (tmp_path / "gains.csv").write_text(GAINS)
+    return ["rank", "--scores", str(tmp_path / "scores.csv"), "--gains", str(tmp_path / "gains.csv")]
+
+
+def test_a_board_of_two_tables(tables: list[str], command: Command, tmp_path: Path) -> None:
+    done = command(*tables, "--format", "json", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert {row["scorer"] for row in rows} == {
+        "mine",
+        "<img src=x onerror=alert(1)>",
+        "iimm",
+        "headroom",
+        "static_rank",
+    }
+    mine = next(
+        r for r in rows if (r["scorer"], r["target"], r["axis"], r["measure"]) == ("mine", "gain", "tasks", "pearson")
+    )
+    assert mine["low"] < mine["value"] < mine["high"]
+    assert mine["p"] < 0.05
+    assert set(mine["per_group"]) == {f"m{i}" for i in range(6)}
+    assert "left out, since the other table lacks them: 1 models (m6)" in done.stderr
+    assert "54 of 189 scores are empty and count as abstentions" in done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"board.md", "board.csv", "board.json"}
+
+
+@pytest.mark.parametrize("form", ["text", "md", "latex", "html", "csv"])
+def test_every_format_is_printed(form: str, tables: list[str], command: Command) -> None:
+    done = command(*tables, "--format", form, "--target", "gain", "--axis", "tasks,models")
+    assert done.returncode == 0, done.stderr
+    assert "mine" in done.stdout
+    assert ("<img" in done.stdout) == (form in ("text", "csv"))
+    if form == "latex":
+        assert (
+            done.stdout.count(r"\toprule")
+            == done.stdout.count(r"\bottomrule")
+            == done.stdout.count(r"\begin{table}")
+            == 1
+        )
+    if form == "html":
+        assert done.stdout.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--target", "speed"], "error: target 'speed' is not known; known: gain, accuracy, forgetting"),
+        (["--gains", "nowhere.csv"], "error: nowhere.csv: there is no such file"),
+    ],
+)
+def test_what_cannot_be_ranked_is_said_in_a_line(
+    more: list[str], message: str, tables: list[str], command: Command
+) -> None:
+    done = command(*tables, *more)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == message
+
+
+def test_one_table_alone_is_wrong_usage(tables: list[str], command: Command) -> None:
+    done = command(*tables[:3])
+    assert done.returncode == 2
+    assert "--scores and --gains belong together" in done.stderr

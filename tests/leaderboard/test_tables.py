@@ -1,0 +1,100 @@
+"""Anybody's tables of scores and measurements, good and bad."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leaderboard import LeaderboardError, Score, baselines, make_board, only, read_measurements, read_scores, render
+
+WIDE = "model,task,before,accuracy\n" + "".join(
+    f"m{i},t{j:02},{0.1 + 0.02 * j},{0.3 + 0.01 * (i * j % 7) + 0.03 * j}\n" for i in range(6) for j in range(8)
+)
+
+
+def written(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "g.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_the_third_of_before_accuracy_and_gain_follows(tmp_path: Path) -> None:
+    both = read_measurements(written(tmp_path, WIDE))
+    lines = [line.split(",") for line in WIDE.splitlines()[1:]]
+    gained = "model,task,accuracy,gain\n" + "".join(f"{m},{t},{a},{float(a) - float(b)}\n" for m, t, b, a in lines)
+    other = read_measurements(written(tmp_path, gained))
+    for one, two in ((both.values, other.values), (both.before, other.before)):
+        np.testing.assert_equal(set(one), set(two))
+    np.testing.assert_allclose(both.values["tuned"]["gain"], other.values["tuned"]["gain"])
+    np.testing.assert_allclose(both.before["tuned"], other.before["tuned"])
+    assert np.isnan(both.values["tuned"]["forgetting"]).all()
+
+
+def test_techniques_seeds_gaps_and_further_columns(tmp_path: Path) -> None:
+    text = "note,model,task,technique,seed,gain\nx,a,t,lora,0,0.1\ny,a,t,lora,1,0.3\nz,a,u,full,0,\n,b,t,lora,0,0.5\n"
+    m = read_measurements(written(tmp_path, text))
+    assert (m.models, m.tasks, m.techniques, m.seeds) == (("a", "b"), ("t",), ("lora",), (0, 1))
+    np.testing.assert_allclose(m.values["lora"]["gain"], [[0.2], [0.5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model,accuracy\n", "column 'task' is missing; found model, accuracy"),
+        ("model,task,before\na,t,0.1\n", "none of the columns accuracy, gain, forgetting is there"),
+        ("model,task,gain\n", "there are no measurements"),
+        ("model,task,gain,gain\na,t,1,1\n", "column 'gain' is there more than once"),
+        ("model,task,gain\na,t,1\na,t,2\n", "row 3: the same model and task as in"),
+        ("model,task,gain\na,t,=A1+1\n", "row 2, column 'gain': '=A1+1' is not a number"),
+        ("model,task,gain\na,t,nan\n", "row 2, column 'gain': nan is not finite"),
+        ("model,task,gain\na,t,1,5\n", "row 2: has more fields than the header"),
+        ("model,task,gain\nä,t,1\n".encode("latin-1"), "cannot be read as UTF-8 text"),
+        ("model,task,gain\na,t,1\nb,t,", "the last line has no end"),
+    ],
+)
+def test_bad_tables_are_named(text: str | bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(LeaderboardError) as caught:
+        read_measurements(written(tmp_path, text))
+    assert str(caught.value).startswith(str(tmp_path))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_baselines_come_from_the_measurements_alone(tmp_path: Path) -> None:
+    m = read_measurements(written(tmp_path, WIDE))
+    board = make_board(
+        [Score("s", a, t, float(i + j)) for i, a in enumerate(m.models) for j, t in enumerate(m.tasks)] + baselines(m),
+        m,
+        permutations=99,
+    )
+    assert {x.scorer for x in board.lines} == {"s", "headroom", "static_rank"}
+    headroom = next(s for s in baselines(m) if (s.scorer, s.model, s.task) == ("headroom", "m0", "t03"))
+    assert headroom.score == pytest.approx(1 - 0.16)
+
+
+@pytest.mark.parametrize("rows", ["m0,t,0.1\n", "m0,t,0.1\nm1,t,0.2\nm2,t,0.1\n", "m0,t,0.1\nm0,u,0.4\nm0,v,0.1\n"])
+def test_one_model_or_one_task_is_a_board_without_numbers(rows: str, tmp_path: Path) -> None:
+    m = read_measurements(written(tmp_path, f"model,task,gain\n{rows}"))
+    scores = [Score("s", a, t, float(i + j)) for i, a in enumerate(m.models) for j, t in enumerate(m.tasks)]
+    text = render(make_board(scores, m, permutations=99), "text")
+    (row,) = (line.split() for line in text.splitlines() if " s " in line)
+    assert set(row[2:9]) == {"–"}
+
+
+def test_only_what_is_asked_for_is_shown(tmp_path: Path) -> None:
+    m = read_measurements(written(tmp_path, WIDE))
+    scores = [Score("s", a, t, float(i * j)) for i, a in enumerate(m.models) for j, t in enumerate(m.tasks)]
+    board = only(make_board(scores, m, permutations=99), ["accuracy"], ["models"])
+    assert {(x.target, x.axis) for x in board.lines} == {("accuracy", "models")}
+    text = render(board, "text")
+    assert "over models" in text
+    assert "over tasks" not in text
+    assert "Gain: " not in text
+    with pytest.raises(LeaderboardError, match="axis 'seeds' is not known; known: tasks, models, pooled"):
+        only(board, axes=["seeds"])
+
+
+def test_a_large_table_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("scorer,model,task,score\n" + "".join(f"s,m{i},t{j},{i}\n" for i in range(300) for j in range(200)))
+    assert len(read_scores(path)) == 60_000
