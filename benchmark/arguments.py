@@ -145,6 +145,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="CSV",
         help="against these measurements: a ledger, or model, task and any of before, accuracy, gain, forgetting",
     )
+    p.add_argument(
+        "--check", type=Path, metavar="JSON", help="say whether this published board still follows from them"
+    )
     p.add_argument("--target", type=_names, metavar="A,B", help="only these of gain, accuracy, forgetting")
     p.add_argument("--axis", type=_names, metavar="A,B", help="only these of tasks, models, pooled")
     p = command(
@@ -175,6 +178,12 @@ def parser() -> argparse.ArgumentParser:
         "--template", default="a photo of a {c}", help="prompt, with {c} for the class (default: %(default)s)"
     )
     p.add_argument("--names", type=Path, metavar="FILE", help="class names: a CSV of lines `folder,class name`")
+    p = command(
+        "cite",
+        "print BibTeX for the software, and for a board with its scorers",
+        example="cite --board results/pocket/board.json",
+    )
+    p.add_argument("--board", type=Path, metavar="JSON", help="a board that `run` or `rank` wrote")
     p = command("list", "show what there is", suite, example="list tasks --health")
     p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "suites"])
     p.add_argument(

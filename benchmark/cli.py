@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from benchmark.errors import BenchmarkError, UsageError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
     args = parser().parse_args(argv)
+    args.said = shlex.join(["python", "-m", "benchmark", *(sys.argv[1:] if argv is None else argv)])
     try:
         COMMANDS[args.command](args)
         sys.stdout.flush()
@@ -74,8 +76,8 @@ def _run(args: argparse.Namespace) -> None:
 
     _say_failures()
     suite = _suite(args)
-    board, paths = run(suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet)
-    print(leaderboard.render(board, args.format), end="")
+    board, paths = run(suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said)
+    print(leaderboard.render(board, args.format, made=leaderboard.made(args.said)), end="")
     _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
@@ -205,9 +207,29 @@ def _rank(args: argparse.Namespace) -> None:
         if not s.technique and s.model in models and s.task in tasks
     ]
     board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows, _cache(args))
-    paths = rank.publish(board, _out(args, suite))
-    print(leaderboard.render(leaderboard.only(board, args.target, args.axis), args.format), end="")
+    if args.check:
+        return _check_board(args, board)
+    paths = rank.publish(board, _out(args, suite), args.said)
+    shown = leaderboard.only(board, args.target, args.axis)
+    print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
+
+
+def _check_board(args: argparse.Namespace, board: Any) -> None:
+    from benchmark import rank
+
+    found = rank.departures(args.check, board)
+    for line in found[:20]:
+        print(line)
+    if len(found) > 20:
+        print(f"and {len(found) - 20} more")
+    if found:
+        raise BenchmarkError(
+            f"{args.check}: does not follow from these scores and measurements ({len(found)} departures)"
+        )
+    print(
+        f"{args.check}: board {board.id} follows from its scores and measurements, {len(board.lines)} numbers compared"
+    )
 
 
 def _rank_tables(args: argparse.Namespace) -> None:
@@ -220,10 +242,18 @@ def _rank_tables(args: argparse.Namespace) -> None:
     board, left_out = rank.rank_tables(args.scores, args.gains)
     for line in left_out:
         print(line, file=sys.stderr)
+    if args.check:
+        return _check_board(args, board)
     shown = leaderboard.only(board, args.target, args.axis)
-    print(leaderboard.render(shown, args.format), end="")
+    print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
     if args.out:
-        _say(args, f"written: {', '.join(str(p) for p in rank.publish(shown, args.out))}")
+        _say(args, f"written: {', '.join(str(p) for p in rank.publish(board, args.out, args.said))}")
+
+
+def _cite(args: argparse.Namespace) -> None:
+    from benchmark.cite import cite
+
+    print(cite(args.board), end="")
 
 
 def _predict(args: argparse.Namespace) -> None:
@@ -464,6 +494,7 @@ COMMANDS = {
     "rank": _rank,
     "predict": _predict,
     "recommend": _recommend,
+    "cite": _cite,
     "list": _list,
     "cache": _cache_command,
     "new-scorer": _new_scorer,

@@ -18,6 +18,8 @@ from benchmark.score import Cell, chosen
 from benchmark.suite import Suite
 from leaderboard import Board, Row
 
+KEY = ("scorer", "target", "technique", "axis", "measure")
+
 
 def measurements(suite: Suite) -> list[Row]:
     """The rows of a suite's ledger that belong to its models, tasks and techniques."""
@@ -106,6 +108,33 @@ def _orientation() -> dict[str, dict[str, int]]:
     return {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
 
 
+def departures(path: Path, board: Board) -> list[str]:
+    """How a published board (its JSON) departs from one made now: a line each for what is missing, new, or another number.
+
+    Numbers may differ by 1e-4, which is what processors and versions of numpy do. Raises LeaderboardError for a file that is no board.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        published = {tuple(row[k] for k in KEY): row for row in told["rows"]}
+        of = told["meta"]["board"]
+    except FileNotFoundError:
+        raise leaderboard.LeaderboardError(f"{path}: there is no such file") from None
+    except (ValueError, KeyError, TypeError, OSError):
+        raise leaderboard.LeaderboardError(
+            f"{path}: is not the JSON of a board; `rank --format json` prints one"
+        ) from None
+    now = {tuple(row[k] for k in KEY): row for row in json.loads(leaderboard.render(board, "json"))["rows"]}
+    lines = [] if of == board.id else [f"made of other tables, or by another procedure: {of} then, {board.id} now"]
+    for what, keys in (("no longer there", set(published) - set(now)), ("not there then", set(now) - set(published))):
+        lines += [f"{what}: {' '.join(key)}" for key in sorted(keys)]
+    for key in sorted(set(published) & set(now)):
+        for column in ("value", "low", "high", "p"):
+            then, here = published[key].get(column), now[key][column]
+            if (then is None) != (here is None) or (then is not None and abs(then - here) > 1e-4):
+                lines.append(f"{' '.join(key)}: {column} {then} then, {here} now")
+    return lines
+
+
 def write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,10 +143,11 @@ def write(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def publish(board: Board, folder: Path) -> list[Path]:
-    """Write the board as Markdown, CSV and JSON."""
+def publish(board: Board, folder: Path, command: str) -> list[Path]:
+    """Write the board as Markdown, CSV and JSON; command: what makes it again."""
+    made = leaderboard.made(command)
     paths = []
     for form in ("md", "csv", "json"):
         paths.append(folder / f"board.{form}")
-        write(paths[-1], leaderboard.render(board, form))
+        write(paths[-1], leaderboard.render(board, form, made=made))
     return paths

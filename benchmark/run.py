@@ -38,7 +38,13 @@ def embed_suite(
 
 
 def run(
-    suite: Suite, names: Sequence[str] | None, cache: Cache, out: Path, jobs: int, quiet: bool = False
+    suite: Suite,
+    names: Sequence[str] | None,
+    cache: Cache,
+    out: Path,
+    jobs: int,
+    quiet: bool = False,
+    command: str = "python -m benchmark run",
 ) -> tuple[Board, list[Path]]:
     """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
     functions = score.chosen(names)
@@ -57,7 +63,7 @@ def run(
 
     started = time.perf_counter()
     board = rank.rank(suite.name, cells, rows, cache)
-    paths = rank.publish(board, out)
+    paths = rank.publish(board, out, command)
     seconds["rank"] = time.perf_counter() - started
 
     paths += [out / "scores.csv", out / "run.json"]

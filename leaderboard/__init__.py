@@ -7,6 +7,7 @@ print(render(make_board(read_scores(path), read_measurements(folder)), "md"))
 from leaderboard.baselines import baselines
 from leaderboard.board import Board, Line, from_json, make_board, only, to_json
 from leaderboard.errors import LeaderboardError
+from leaderboard.provenance import made
 from leaderboard.render import FORMATS, as_dict, escaped, render
 from leaderboard.tables import Row, Score, read_ledger, read_scores
 from leaderboard.targets import (
@@ -33,6 +34,7 @@ __all__ = [
     "escaped",
     "from_json",
     "gains_by_seed",
+    "made",
     "make_board",
     "measured",
     "only",

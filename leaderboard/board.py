@@ -1,6 +1,7 @@
 """The board: how every score goes along with every target, with intervals, p values and what the ledger's own noise allows."""
 
 import dataclasses
+import hashlib
 import json
 import types
 import typing
@@ -27,6 +28,7 @@ from leaderboard.targets import TARGETS, Measured, measured
 
 Floats = NDArray[np.float64]
 BASELINES = ("headroom", "static_rank")
+PROCEDURE = 1  # raised when the same tables would give other numbers
 FISHER = frozenset(MEASURES)  # what has an interval on Fisher's scale
 
 
@@ -65,9 +67,10 @@ class Board:
 
     forgetting: one entry per technique, the least forgetful first.  beyond: what scores say of gain that is not in the accuracy before.
     pools: can the pool tell scores apart, per technique.  stability[technique]: mean Kendall τ between the ranking of scorers and those
-    with one thing changed.
+    with one thing changed.  id: the first 12 digits of a hash of all that decides the board: scores, measurements and procedure.
     """
 
+    id: str
     suite: str
     models: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -175,6 +178,7 @@ def make_board(
                 steady[technique] = stability(x, m.by_seed[technique]["gain"])
     ranking = {k: {target: _ranking(lines, k, target) for target in TARGETS} for k in m.techniques}
     return Board(
+        _id(scores, m, orientation, permutations, seed),
         suite,
         m.models,
         m.tasks,
@@ -190,6 +194,22 @@ def make_board(
         steady,
         _seconds(scores),
     )
+
+
+def _id(
+    scores: Iterable[Score],
+    m: Measured,
+    orientation: Mapping[str, Mapping[str, int]] | None,
+    permutations: int,
+    seed: int,
+) -> str:
+    table = sorted([s.scorer, s.model, s.task, s.technique, s.target, repr(s.score)] for s in scores)
+    named = {name for name, *_ in table}
+    turned = {name: dict(of) for name, of in (orientation or {}).items() if name in named}
+    values = {k: {t: of.tolist() for t, of in targets.items()} for k, targets in m.by_seed.items()}
+    procedure = [turned, permutations, seed, PROCEDURE]
+    known = [table, m.models, m.tasks, m.seeds, values, {k: of.tolist() for k, of in m.before.items()}, procedure]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _some(names: Iterable[str]) -> str:

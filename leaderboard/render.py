@@ -11,30 +11,37 @@ from typing import Any
 
 from leaderboard.board import Board
 from leaderboard.correlation import MEASURES
+from leaderboard.provenance import Made
 from leaderboard.sections import EXPLANATION, Cell, Heading, Name, Section, Table, Text, sections
 
 FORMATS = ("text", "md", "csv", "json", "latex", "html")
 FEW = ("pearson", "weighted_kendall")
 
 
-def render(board: Board, form: str, measures: Sequence[str] | None = None) -> str:
+def render(board: Board, form: str, measures: Sequence[str] | None = None, made: Made | None = None) -> str:
     """The board in one of FORMATS; raises ValueError for another.
 
+    made: what it was made with, said at the end of all but "text" and "csv", whose rows carry the board's id alone.
     measures: those that the tables show, by default all in "md", Pearson and the weighted τ in "text", "latex" and "html".
     """
     if form == "json":
-        return json.dumps(_rounded(as_dict(board)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        return json.dumps(_rounded(as_dict(board, made)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if form == "csv":
         return _csv(board)
     if form == "md":
-        return f"{EXPLANATION}\n\n{markdown(board, measures or MEASURES)}\n"
+        return f"{EXPLANATION}\n\n{markdown(board, measures or MEASURES)}\n\n{escaped(_origin(board, made))}\n"
     printers = {"text": _as_text, "latex": _as_latex, "html": _as_html}
     if form not in printers:
         raise ValueError(f"format '{form}' is not known; known: {', '.join(FORMATS)}")
-    return printers[form](board, list(sections(board, measures or FEW)))
+    told = [*sections(board, measures or FEW), *([] if form == "text" else [Text(_origin(board, made))])]
+    return printers[form](board, told)
 
 
-def as_dict(board: Board) -> dict[str, Any]:
+def _origin(board: Board, made: Made | None) -> str:
+    return f"Board {board.id}" + (f", {made}" if made else "") + "."
+
+
+def as_dict(board: Board, made: Made | None = None) -> dict[str, Any]:
     rows = [
         {name: value for name, value in vars(line).items() if name != "over"}
         | {f"over_{base}": asdict(lead) for base, lead in line.over.items()}
@@ -48,7 +55,8 @@ def as_dict(board: Board) -> dict[str, Any]:
         )
     }
     tables = {name: [asdict(entry) for entry in getattr(board, name)] for name in ("forgetting", "beyond", "pools")}
-    return {"meta": meta | tables, "rows": rows}
+    origin = {"board": board.id} | ({"made": asdict(made)} if made else {})
+    return {"meta": origin | meta | tables, "rows": rows}
 
 
 def _rounded(value: Any) -> Any:
@@ -79,9 +87,10 @@ def _csv(board: Board) -> str:
         "constant",
     )
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*columns, "seconds"])
+    writer.writerow([*columns, "seconds", "board"])
     for line in board.lines:
-        writer.writerow([*(_cell(getattr(line, column)) for column in columns), _cell(board.seconds.get(line.scorer))])
+        cells = [_cell(getattr(line, column)) for column in columns]
+        writer.writerow([*cells, _cell(board.seconds.get(line.scorer)), board.id])
     return text.getvalue()
 
 

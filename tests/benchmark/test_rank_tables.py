@@ -84,3 +84,42 @@ def test_one_table_alone_is_wrong_usage(tables: list[str], command: Command) -> 
     done = command(*tables[:3])
     assert done.returncode == 2
     assert "--scores and --gains belong together" in done.stderr
+
+
+def test_a_board_can_be_cited_and_checked(tables: list[str], command: Command, tmp_path: Path) -> None:
+    done = command(*tables, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    board = tmp_path / "out" / "board.json"
+    meta = json.loads(board.read_text())["meta"]
+    assert meta["made"]["command"].startswith("python -m benchmark rank --scores ")
+    assert meta["board"] in (tmp_path / "out" / "board.md").read_text()
+    assert (tmp_path / "out" / "board.csv").read_text().splitlines()[-1].endswith(meta["board"])
+
+    cited = command("cite", "--board", str(board))
+    assert cited.returncode == 0, cited.stderr
+    entries = [line.split("{")[1].rstrip(",") for line in cited.stdout.splitlines() if line.startswith("@")]
+    assert entries == ["transferability_benchmark", f"board_{meta['board']}", "niss2025iimm"]
+    assert command("cite").stdout.count("@") == 1
+
+    same = command(*tables, "--check", str(board))
+    assert same.returncode == 0, same.stderr
+    assert f"board {meta['board']} follows" in same.stdout
+    scores = Path(tables[2])
+    scores.write_text(scores.read_text().replace("mine,m2,t03,-2\n", "mine,m2,t03,5\n"))
+    other = command(*tables, "--check", str(board))
+    assert other.returncode == 1
+    assert f"made of other tables, or by another procedure: {meta['board']} then" in other.stdout
+    assert "mine accuracy tuned models kendall: value" in other.stdout
+    assert "and 76 more" in other.stdout
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"meta": {"board": 3, "made": 4}, "rows": []}'])
+def test_what_is_no_board_is_neither_cited_nor_checked(
+    text: str, tables: list[str], command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "x.json").write_text(text)
+    for words in (["cite", "--board"], [*tables, "--check"]):
+        done = command(*words, str(tmp_path / "x.json"))
+        if "cite" in words or "meta" not in text:
+            assert done.returncode == 1
+            assert "x.json: is not the JSON of a board" in done.stderr.splitlines()[-1]
