@@ -49,9 +49,7 @@ def cite(board: Path | None = None) -> str:
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         raise LeaderboardError(f"{board}: is not the JSON of a board; `run` and `rank` write boards") from None
     cited = {f.spec.cite for name, f in scorers.registry().scorers.items() if name in names}
-    references = re.findall(r"^@\w+\{(\w+),\n.*?^\}\n", scorers.bibtex(), re.M | re.S)
-    whole = re.findall(r"^@\w+\{\w+,\n.*?^\}\n", scorers.bibtex(), re.M | re.S)
-    return "".join([software, entry, *(text for key, text in zip(references, whole, strict=True) if key in cited)])
+    return "".join([software, entry, *(text for key, text in scorers.references().items() if key in cited)])
 
 
 def _plain(text: str) -> str:

@@ -209,7 +209,10 @@ def _rank(args: argparse.Namespace) -> None:
     board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows, _cache(args))
     if args.check:
         return _check_board(args, board)
-    paths = rank.publish(board, _out(args, suite), args.said)
+    measured = leaderboard.measured(rows)
+    table = rank.score_table(cells + rank.ledger_scores(rows, None))
+    words = rank.task_words(suite, _cache(args))
+    paths = rank.publish(board, _out(args, suite), args.said, table, measured, words)
     shown = leaderboard.only(board, args.target, args.axis)
     print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
@@ -239,7 +242,7 @@ def _rank_tables(args: argparse.Namespace) -> None:
 
     if not (args.scores and args.gains):
         raise UsageError("--scores and --gains belong together: a table of scores, and a table of what was measured")
-    board, left_out = rank.rank_tables(args.scores, args.gains)
+    board, table, measured, left_out = rank.rank_tables(args.scores, args.gains)
     for line in left_out:
         print(line, file=sys.stderr)
     if args.check:
@@ -247,7 +250,8 @@ def _rank_tables(args: argparse.Namespace) -> None:
     shown = leaderboard.only(board, args.target, args.axis)
     print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
     if args.out:
-        _say(args, f"written: {', '.join(str(p) for p in rank.publish(board, args.out, args.said))}")
+        paths = rank.publish(board, args.out, args.said, table, measured)
+        _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
 def _cite(args: argparse.Namespace) -> None:

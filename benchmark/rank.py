@@ -1,23 +1,31 @@
 """Ranking: scores and ledger to a board, and the board to files."""
 
+import functools
 import hashlib
+import inspect
+import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import leaderboard
 import scorers
-from benchmark import measure
+from benchmark import measure, sources
 from benchmark.cache import Cache
+from benchmark.cards import Card
 from benchmark.errors import LedgerError
+from benchmark.fingerprint import task_identity
 from benchmark.score import Cell, chosen
 from benchmark.suite import Suite
-from leaderboard import Board, Row
+from leaderboard import Board, Measured, Row, Score
+from leaderboard.page import ScorerWords, TaskWords, write_page
 
+SAMPLES, SAMPLE_SIZE = 8, 64  # images that a task's page shows, and their pixels
 KEY = ("scorer", "target", "technique", "axis", "measure")
 
 
@@ -63,13 +71,17 @@ def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell
     return cells
 
 
+def score_table(cells: Sequence[Cell]) -> list[Score]:
+    return [
+        Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds)
+        for c in cells
+    ]
+
+
 def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, permutations: int = 2000) -> Board:
     """The board of these scores on these measurements, kept in the cache under all that decides it."""
     orientation = _orientation()
-    table = [
-        leaderboard.Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds)
-        for c in cells
-    ]
+    table = score_table(cells)
     given = json.dumps([[vars(s) for s in table], [vars(r) for r in rows], orientation, permutations, suite])
     code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.glob("*.py")))
     key = {"kind": "boards", "suite": suite, "of": hashlib.sha256(given.encode() + code).hexdigest()}
@@ -81,8 +93,8 @@ def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, p
     return leaderboard.from_json(cache.get(key, compute)["board"].tobytes().decode())
 
 
-def rank_tables(scores_path: Path, gains_path: Path) -> tuple[Board, list[str]]:
-    """The board of a table of scores on a table of measurements, and a line for each kind of row that found no partner.
+def rank_tables(scores_path: Path, gains_path: Path) -> tuple[Board, list[Score], Measured, list[str]]:
+    """The board of a table of scores on a table of measurements, both tables, and a line for each kind of row without a partner.
 
     Baselines that the measurements alone give, and the scores lack, are added. Known scorers are turned as they declare.
     """
@@ -101,7 +113,7 @@ def rank_tables(scores_path: Path, gains_path: Path) -> tuple[Board, list[str]]:
                 left_out.append(f"{path}: left out, since the other table lacks them: {len(extra)} {what}s ({names})")
     if empty := sum(s.score is None for s in table):
         left_out.append(f"{scores_path}: {empty} of {len(table)} scores are empty and count as abstentions")
-    return board, left_out
+    return board, table + added, m, left_out
 
 
 def _orientation() -> dict[str, dict[str, int]]:
@@ -143,11 +155,66 @@ def write(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def publish(board: Board, folder: Path, command: str) -> list[Path]:
-    """Write the board as Markdown, CSV and JSON; command: what makes it again."""
+def publish(
+    board: Board,
+    folder: Path,
+    command: str,
+    table: Sequence[Score],
+    m: Measured,
+    tasks: Mapping[str, TaskWords] | None = None,
+) -> list[Path]:
+    """Write the board as Markdown, CSV and JSON, and as a page with what it needs. command: what makes it again."""
     made = leaderboard.made(command)
     paths = []
     for form in ("md", "csv", "json"):
         paths.append(folder / f"board.{form}")
         write(paths[-1], leaderboard.render(board, form, made=made))
+    known = {name: _words(f) for name, f in scorers.registry().scorers.items()}
+    paths.append(write_page(folder, board, table, m, made, known, tasks))
     return paths
+
+
+def _words(function: Any) -> ScorerWords:
+    predicts = ", ".join(
+        f"{'more' if sign > 0 else 'less'} {target}" for target, sign in function.spec.predicts.items()
+    )
+    reference = next((entry for key, entry in scorers.references().items() if key == function.spec.cite), "")
+    return ScorerWords(
+        function.spec.summary,
+        inspect.getdoc(function) or "",
+        f"a higher score means {predicts}" if predicts else "",
+        reference,
+    )
+
+
+def task_words(suite: Suite, cache: Cache) -> dict[str, TaskWords]:
+    """What a page says of a suite's tasks, with a sample of each of the first classes, kept in the cache."""
+    words = {}
+    for card in suite.tasks:
+        key = {"kind": "samples", "task": task_identity(card), "samples": SAMPLES, "size": SAMPLE_SIZE}
+        kept = cache.get(key, functools.partial(_samples, card))
+        shown = [(card.classes[int(i)], _png(image)) for i, image in zip(kept["labels"], kept["images"], strict=True)]
+        origin = f"{card.citation}. Licence: {card.licence}."
+        words[card.name] = TaskWords(card.title, card.classes, card.templates, origin, shown)
+    return words
+
+
+def _samples(card: Card) -> dict[str, NDArray[Any]]:
+    from PIL import Image
+
+    examples = sources.load(card, "train")
+    chosen = [int(np.flatnonzero(examples.labels == c)[0]) for c in np.unique(examples.labels)[:SAMPLES]]
+    images = np.zeros((len(chosen), SAMPLE_SIZE, SAMPLE_SIZE, 3), np.uint8)
+    for place, i in enumerate(chosen):
+        item = examples.images[i]
+        image = sources.read_image(item) if isinstance(item, Path) else Image.fromarray(item)
+        images[place] = np.asarray(image.convert("RGB").resize((SAMPLE_SIZE, SAMPLE_SIZE)))
+    return {"images": images, "labels": examples.labels[chosen]}
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, "PNG")
+    return out.getvalue()

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import leaderboard
 from benchmark import embed, rank, score
 from benchmark.cache import Cache
 from benchmark.fingerprint import model_identity
@@ -63,7 +64,8 @@ def run(
 
     started = time.perf_counter()
     board = rank.rank(suite.name, cells, rows, cache)
-    paths = rank.publish(board, out, command)
+    measured = leaderboard.measured(rows)
+    paths = rank.publish(board, out, command, rank.score_table(cells), measured, rank.task_words(suite, cache))
     seconds["rank"] = time.perf_counter() - started
 
     paths += [out / "scores.csv", out / "run.json"]

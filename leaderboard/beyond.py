@@ -16,6 +16,7 @@ from leaderboard.intervals import Estimate, estimate, holm
 
 Floats = NDArray[np.float64]
 HEADROOM = "headroom"
+BASELINES = (HEADROOM, "static_rank")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Beyond:
     """One scorer under one technique along one axis.
 
     partial, partial_rank: the partial correlation of score and gain given the accuracy before, Pearson's and on ranks; of `partial`, p is
-    that of its interval and `holm` p adjusted over the scorers; informative: holm is below .05.  r2_rise: of the prediction of gain from
+    that of its interval and `holm` p adjusted over the scorers; informative: holm is below .05; never
+    a baseline, of which `static_rank` runs backwards over tasks by construction.  r2_rise: of the prediction of gain from
     headroom and score over that from headroom alone, in R² with each task left out; axis pooled only.  fidelity: Pearson's correlation
     between the absolute differences in score and in gain of all pairs of points of a group, mean over the groups.
     """
@@ -61,7 +63,7 @@ def beyond(names: Sequence[str], technique: str, x: Floats, gain: Floats, before
         adjusted = holm({e.scorer: e.partial.p for e in entries})
         for e in entries:
             p = adjusted[e.scorer]
-            found.append(replace(e, holm=p, informative=p is not None and p < 0.05))
+            found.append(replace(e, holm=p, informative=p is not None and p < 0.05 and e.scorer not in BASELINES))
     return found
 
 

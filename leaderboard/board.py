@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from leaderboard import choice, correlation
 from leaderboard.axes import AXES, along, leave_one_out, over_groups
-from leaderboard.beyond import Beyond, beyond
+from leaderboard.beyond import BASELINES, Beyond, beyond
 from leaderboard.correlation import MEASURES
 from leaderboard.errors import LeaderboardError
 from leaderboard.forgetting import Forgetting, forgetting
@@ -27,7 +27,6 @@ from leaderboard.tables import Row, Score
 from leaderboard.targets import TARGETS, Measured, measured
 
 Floats = NDArray[np.float64]
-BASELINES = ("headroom", "static_rank")
 PROCEDURE = 1  # raised when the same tables would give other numbers
 FISHER = frozenset(MEASURES)  # what has an interval on Fisher's scale
 

@@ -20,6 +20,7 @@ from scorers._contract import (
     number,
     publish,
     reason,
+    references,
     registry,
     scorer,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "load_embeddings",
     "number",
     "reason",
+    "references",
     "registry",
     "score_embeddings",
     "scorer",

@@ -6,6 +6,7 @@ import importlib.metadata
 import inspect
 import math
 import numbers
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -201,6 +202,13 @@ def _add(found: Registry, function: Any, where: str) -> None:
 def bibtex() -> str:
     """The references of the scorers of this package, as BibTeX."""
     return (Path(__file__).parent / "_references.bib").read_text(encoding="utf-8")
+
+
+def references() -> dict[str, str]:
+    """Each reference of `bibtex` by its key."""
+    return {
+        entry.split("{", 1)[1].split(",", 1)[0]: entry for entry in re.findall(r"^@.*?^\}\n", bibtex(), re.M | re.S)
+    }
 
 
 @functools.cache
