@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         default="text",
         help="how the board is printed",
     )
+    as_board.add_argument("--figures", action="store_true", help="also draw figures for papers, as SVG and PNG")
 
     commands = whole.add_subparsers(dest="command", metavar="command", required=True)
 

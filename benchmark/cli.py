@@ -76,7 +76,9 @@ def _run(args: argparse.Namespace) -> None:
 
     _say_failures()
     suite = _suite(args)
-    board, paths = run(suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said)
+    board, paths = run(
+        suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said, args.figures
+    )
     print(leaderboard.render(board, args.format, made=leaderboard.made(args.said)), end="")
     _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
@@ -212,7 +214,7 @@ def _rank(args: argparse.Namespace) -> None:
     measured = leaderboard.measured(rows)
     table = rank.score_table(cells + rank.ledger_scores(rows, None))
     words = rank.task_words(suite, _cache(args))
-    paths = rank.publish(board, _out(args, suite), args.said, table, measured, words)
+    paths = rank.publish(board, _out(args, suite), args.said, table, measured, words, args.figures)
     shown = leaderboard.only(board, args.target, args.axis)
     print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
@@ -250,7 +252,7 @@ def _rank_tables(args: argparse.Namespace) -> None:
     shown = leaderboard.only(board, args.target, args.axis)
     print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
     if args.out:
-        paths = rank.publish(board, args.out, args.said, table, measured)
+        paths = rank.publish(board, args.out, args.said, table, measured, figures=args.figures)
         _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 

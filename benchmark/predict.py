@@ -77,8 +77,8 @@ def predict(suite: str, cells: Sequence[Cell], rows: Sequence[Row]) -> Predictio
     for technique in m.techniques:
         for target in TARGETS:
             values = m.values[technique][target].T
-            if not np.isfinite(values).any():
-                continue
+            if not np.isfinite(values).any() or np.nanmax(values) == np.nanmin(values):
+                continue  # nothing is forgotten by a probe
             for predictor, table in tables.items():
                 line = _line(technique, target, predictor, table, values)
                 if line is None:

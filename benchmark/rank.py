@@ -162,8 +162,9 @@ def publish(
     table: Sequence[Score],
     m: Measured,
     tasks: Mapping[str, TaskWords] | None = None,
+    figures: bool = False,
 ) -> list[Path]:
-    """Write the board as Markdown, CSV and JSON, and as a page with what it needs. command: what makes it again."""
+    """Write the board as Markdown, CSV and JSON, as a page with what it needs, and as figures. command: what makes it again."""
     made = leaderboard.made(command)
     paths = []
     for form in ("md", "csv", "json"):
@@ -171,6 +172,10 @@ def publish(
         write(paths[-1], leaderboard.render(board, form, made=made))
     known = {name: _words(f) for name, f in scorers.registry().scorers.items()}
     paths.append(write_page(folder, board, table, m, made, known, tasks))
+    if figures:
+        from leaderboard.figures import write_figures
+
+        paths += write_figures(folder / "figures", board, table, m)
     return paths
 
 

@@ -46,6 +46,7 @@ def run(
     jobs: int,
     quiet: bool = False,
     command: str = "python -m benchmark run",
+    figures: bool = False,
 ) -> tuple[Board, list[Path]]:
     """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
     functions = score.chosen(names)
@@ -65,7 +66,7 @@ def run(
     started = time.perf_counter()
     board = rank.rank(suite.name, cells, rows, cache)
     measured = leaderboard.measured(rows)
-    paths = rank.publish(board, out, command, rank.score_table(cells), measured, rank.task_words(suite, cache))
+    paths = rank.publish(board, out, command, rank.score_table(cells), measured, rank.task_words(suite, cache), figures)
     seconds["rank"] = time.perf_counter() - started
 
     paths += [out / "scores.csv", out / "run.json"]

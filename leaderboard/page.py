@@ -79,7 +79,7 @@ def write_page(
     (inner / "table.css").write_text((bundle / "dt_bundle.css").read_text(encoding="utf-8"), encoding="utf-8")
     source = json.dumps((bundle / "dt_bundle.js").read_text(encoding="utf-8"))
     (inner / "table.js").write_text(f"const TABLE_MODULE = {source};\n", encoding="utf-8")
-    given = _tables(scores, m)
+    given = score_tables(scores, m)
     (inner / "data.js").write_text(
         f"const BOARD = {json.dumps(_data(board, names, given, m), ensure_ascii=False)};\n", encoding="utf-8"
     )
@@ -274,7 +274,7 @@ def _leaf(title: str, parts: Sequence[str]) -> str:
     return (WEB / "leaf.html").read_text(encoding="utf-8").format(title=_escaped(title), body="\n".join(parts))
 
 
-def _tables(scores: Iterable[Score], m: Measured) -> dict[tuple[str, str, str], Floats]:
+def score_tables(scores: Iterable[Score], m: Measured) -> dict[tuple[str, str, str], Floats]:
     """(scorer, technique or "", target or "") to (models, tasks)."""
     models, tasks = ({name: i for i, name in enumerate(of)} for of in (m.models, m.tasks))
     found: dict[tuple[str, str, str], Floats] = {}
@@ -284,6 +284,12 @@ def _tables(scores: Iterable[Score], m: Measured) -> dict[tuple[str, str, str], 
             table = found.setdefault(key, np.full((len(models), len(tasks)), np.nan))
             table[models[s.model], tasks[s.task]] = s.score
     return found
+
+
+def table_for(given: Mapping[tuple[str, str, str], Floats], name: str, technique: str, target: str) -> Floats | None:
+    """The scores that hold for a technique and target, those meant for them alone first."""
+    options = [(name, a, b) for a in (technique, "") for b in (target, "")]
+    return next((given[option] for option in options if option in given), None)
 
 
 def _data(
@@ -311,12 +317,11 @@ def _data(
                 continue
             measured[f"{k}/{t}"] = _nested(y)
             for i, name in enumerate(names):
-                options = [(name, a, b) for a in (technique, "") for b in (target, "")]
-                key = next((option for option in options if option in given), None)
-                if key is None:
+                table = table_for(given, name, technique, target)
+                if table is None:
                     continue
-                scores[f"{i}" if key[1:] == ("", "") else f"{i}/{k}/{t}"] = _nested(given[key])
-                if fit := _fit(given[key], y):
+                scores[f"{i}" if table is given.get((name, "", "")) else f"{i}/{k}/{t}"] = _nested(table)
+                if fit := fitted(table, y):
                     fits[f"{i}/{k}/{t}"] = fit
     return {
         "scorers": list(names),
@@ -347,7 +352,7 @@ def _nested(table: Floats) -> list[list[float | None]]:
     return [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in table]
 
 
-def _fit(x: Floats, y: Floats) -> dict[str, list[float]] | None:
+def fitted(x: Floats, y: Floats) -> dict[str, list[float]] | None:
     """The least-squares line of all points, with the 95 % band that leaving out one task at a time gives."""
     known = np.isfinite(x) & np.isfinite(y)
     columns = np.flatnonzero(known.any(0))

@@ -95,8 +95,8 @@ def _technique(board: Board, technique: str, measures: Sequence[str]) -> Iterato
         yield Text(_sentence(facts))
     if said := _about_the_pool(board, technique):
         yield Text(_sentence(said))
-    for target, names in board.ranking[technique].items():
-        if names:
+    for target in board.ranking[technique]:
+        if any(x.value is not None for x in board.lines if (x.technique, x.target) == (technique, target)):
             yield from _target(board, technique, target, measures)
 
 

@@ -6,6 +6,7 @@ A block stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`; what is 
 import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tabulate import tabulate
@@ -15,6 +16,8 @@ from benchmark import health, predict, rank, score, suite
 from benchmark.cache import Cache
 from benchmark.run import run
 from leaderboard import Board, Line
+from leaderboard.render import markdown
+from leaderboard.sections import TITLES, number, short
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -24,16 +27,36 @@ def board_of(name: str = "pocket") -> Board:
         return run(suite.load(name), ["all"], Cache(), Path(folder), jobs=2)[0]
 
 
-def boards(board: Board) -> str:
-    """The tables of gain and forgetting, Pearson's r alone."""
-    text = leaderboard.render(board, "md", ("pearson",))
-    tables = re.sub(r"\*\*Accuracy after tuning\*\*\n\n.*?\n\n", "", text[text.index("### ") :], flags=re.S).rstrip()
-    return re.sub(
-        r"\*\*(Forgetting: [^*]*)\*\*\n\n(.*?)(?=\n\n###|\Z)",
-        r"<details><summary>\1</summary>\n\n\2\n\n</details>",
-        tables,
-        flags=re.S,
+def _parts(board: Board, technique: str) -> dict[str, str]:
+    """One technique's facts (under "") and tables by target, Pearson's r alone."""
+    alone = replace(
+        board,
+        techniques=(technique,),
+        lines=tuple(x for x in board.lines if x.technique == technique),
+        forgetting=(),
     )
+    facts, *tables = re.split(r"^\*\*(Gain|Accuracy|Forgetting)[^*]*\*\*$", markdown(alone, ["pearson"]), flags=re.M)
+    return {"": facts.strip()} | {name: table.strip() for name, table in zip(tables[::2], tables[1::2], strict=True)}
+
+
+def boards(board: Board) -> str:
+    """The gain under full tuning; folded away, forgetting there and the gain under the other techniques."""
+    full = _parts(board, "full")
+    out = [
+        full[""],
+        f"**{TITLES['gain']}**",
+        full["Gain"],
+        _folded(f"{TITLES['forgetting']}, full", full["Forgetting"]),
+    ]
+    for technique in board.techniques:
+        if technique != "full":
+            parts = _parts(board, technique)
+            out.append(_folded(f"Gain, {technique}", f"{parts['']}\n\n{parts['Gain']}"))
+    return "\n\n".join(out)
+
+
+def _folded(summary: str, body: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
 def tasks(board: Board) -> str:
@@ -52,34 +75,48 @@ def acceptance(board: Board) -> str:
     return tabulate(lines, ["health of the suite", "found", "asked", "holds"], "pipe", disable_numparse=True)
 
 
-def _interval(line: Line) -> str:
-    if line.value is None or line.low is None or line.high is None:
-        return "–"
-    return f"{line.value:.2f} [{line.low:.2f}, {line.high:.2f}]".replace("-", "−")
-
-
 def _verdict(line: Line) -> str:
     if line.low is None or line.high is None:
         return "no interval"
-    return "holds" if line.low > 0 else "the opposite holds" if line.high < 0 else "not shown"
+    return "holds" if line.low > 0 else "the opposite" if line.high < 0 else "not shown"
 
 
 def claims(board: Board) -> str:
-    lines = []
+    """The paper's claims on IIMM, technique by technique."""
+    table = []
     for technique in board.techniques:
-        for target, what in (("gain", "the larger the gain"), ("forgetting", "the more is forgotten")):
+        row = {"technique": technique}
+        for target in ("gain", "forgetting"):
             line = board.find("iimm", technique, target, "tasks", "pearson")
-            lines.append([f"the higher IIMM, {what}", technique, _interval(line), _verdict(line)])
+            row[f"more IIMM, more {target}: r over tasks"] = number(line)
+            row["here" if target == "gain" else "here "] = (
+                _verdict(line) if line.value is not None else "nothing to predict"
+            )
         order = board.ranking[technique]["gain"]
-        lines.append(
-            [
-                "IIMM predicts gain better than the scores of the literature",
-                technique,
-                f"place {order.index('iimm') + 1} of {len(order)}",
-                "holds" if order[0] == "iimm" else "does not hold",
-            ]
-        )
-    return tabulate(lines, ["claim", "technique", "r over tasks [95 %]", "here"], "pipe", disable_numparse=True)
+        row["IIMM's place for gain"] = f"{order.index('iimm') + 1} of {len(order)}"
+        table.append(row)
+    return tabulate(table, "keys", "pipe", disable_numparse=True)
+
+
+def forgetting(board: Board) -> str:
+    alone = replace(board, techniques=(), lines=(), ranking={})
+    return markdown(alone, ["pearson"], headings=False).split("\n\n", 1)[1]
+
+
+def beyond(board: Board) -> str:
+    """Per technique, the scores that are informative beyond the accuracy before, over tasks."""
+    table = []
+    for technique in board.techniques:
+        told = [e for e in board.beyond if (e.technique, e.axis) == (technique, "tasks") and e.informative]
+        told.sort(key=lambda e: -abs(e.partial.value or 0.0))
+        words = ", ".join(f"{leaderboard.escaped(e.scorer)} {short(e.partial.value or 0.0)}" for e in told)
+        table.append([technique, words or "no score"])
+    return tabulate(
+        table,
+        ["technique", "informative beyond the accuracy before, with r given before"],
+        "pipe",
+        disable_numparse=True,
+    )
 
 
 def predictions(board: Board) -> str:
@@ -104,6 +141,8 @@ def predictions(board: Board) -> str:
 
 
 BLOCKS: dict[str, Callable[[Board], str]] = {
+    "beyond": beyond,
+    "forgetting": forgetting,
     "board": boards,
     "tasks": tasks,
     "health": acceptance,

@@ -1,0 +1,46 @@
+"""Figures for papers are drawn without a display, whatever the names."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from leaderboard import Row, Score, baselines, make_board, measured
+from leaderboard.figures import write_figures
+from leaderboard.page import fitted
+
+
+def test_a_technique_has_its_intervals_and_the_points_of_iimm_and_of_the_best(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    gain = rng.uniform(0, 0.4, (5, 8))
+    rows = [Row(f"m{i}", "a/b", 0, f"t{j}", f"t{j}", 0.3, 0.3 + gain[i, j]) for i, j in np.ndindex(5, 8)]
+    m = measured(rows)
+    scores = baselines(m)
+    for name, value in (("iimm", rng.normal(size=(5, 8))), ("$x_<y", gain)):
+        scores += [Score(name, f"m{i}", f"t{j}", float(value[i, j])) for i, j in np.ndindex(5, 8)]
+    board = make_board(scores, m, permutations=99)
+    paths = write_figures(tmp_path / "figures", board, scores, m)
+    assert [path.name for path in paths] == [
+        f"a_b-{what}.{kind}" for what in ("intervals", "iimm", "_x__y") for kind in ("svg", "png")
+    ]
+    for path in paths:
+        if path.suffix == ".svg":
+            ElementTree.parse(path)
+        else:
+            assert path.read_bytes().startswith(b"\x89PNG")
+    again = write_figures(tmp_path / "again", board, scores, m)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+
+
+def test_the_fitted_line_is_least_squares_and_its_band_widens_to_the_ends() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(4, 30))
+    y = 2 * x + 1 + rng.normal(size=x.shape)
+    line = fitted(x, y)
+    assert line is not None
+    slope, intercept = np.polyfit(x.ravel(), y.ravel(), 1)
+    np.testing.assert_allclose(line["y"], slope * np.array(line["x"]) + intercept, rtol=1e-3, atol=1e-3)
+    width = np.subtract(line["high"], line["low"])
+    assert width.min() < 0.5 * min(width[0], width[-1])
+    assert fitted(x[:, :5], y[:, :5]) is None
+    assert fitted(np.ones_like(x), y) is None
