@@ -121,8 +121,18 @@ def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
+@lru_cache
+def _is_plain(kind: Any) -> bool:
+    """Whether JSON gives such a value back as it was: no class and no tuple is in it."""
+    if dataclasses.is_dataclass(kind) or typing.get_origin(kind) is tuple:
+        return False
+    return all(_is_plain(part) for part in typing.get_args(kind))
+
+
 def _built(kind: Any, value: Any) -> Any:
     """A value of a declared type from what JSON made of it."""
+    if _is_plain(kind):
+        return value
     of = typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         types_of = _hints(kind)  # type: ignore[arg-type]

@@ -42,7 +42,7 @@ def _canvas(width: float, height: float) -> tuple[Any, Any]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams["svg.hashsalt"] = "transferability-benchmark"
+    matplotlib.rcParams |= {"svg.hashsalt": "transferability-benchmark", "text.parse_math": False}
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(1, 2)
 

@@ -16,12 +16,12 @@ def test_a_technique_has_its_intervals_and_the_points_of_iimm_and_of_the_best(tm
     rows = [Row(f"m{i}", "a/b", 0, f"t{j}", f"t{j}", 0.3, 0.3 + gain[i, j]) for i, j in np.ndindex(5, 8)]
     m = measured(rows)
     scores = baselines(m)
-    for name, value in (("iimm", rng.normal(size=(5, 8))), ("$x_<y", gain)):
+    for name, value in (("iimm", rng.normal(size=(5, 8))), ("$x_<y$", gain)):
         scores += [Score(name, f"m{i}", f"t{j}", float(value[i, j])) for i, j in np.ndindex(5, 8)]
     board = make_board(scores, m, permutations=99)
     paths = write_figures(tmp_path / "figures", board, scores, m)
     assert [path.name for path in paths] == [
-        f"a_b-{what}.{kind}" for what in ("intervals", "iimm", "_x__y") for kind in ("svg", "png")
+        f"a_b-{what}.{kind}" for what in ("intervals", "iimm", "_x__y_") for kind in ("svg", "png")
     ]
     for path in paths:
         if path.suffix == ".svg":
