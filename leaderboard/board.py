@@ -38,7 +38,7 @@ class Line:
     measure: one of correlation.MEASURES, "slope" (of target on score), and over models "rel@1" and "regret@1" (`choice`).  p: by
     permutation; holm: adjusted over the scorers.  ceiling: the highest value that the noise between seeds allows.  n: points that took
     part.  groups: models (axis tasks) or tasks (axis models) averaged over.  coverage: share of the measured (model, task) cells that
-    the scorer scored.  constant: the score is the same everywhere.  over: by how much the value exceeds that of a baseline.
+    the scorer scored.  constant: the score is the same everywhere.  ties: share of the pairs of points of a group that the score leaves tied.  over: by how much the value exceeds that of a baseline.
     """
 
     scorer: str
@@ -56,6 +56,7 @@ class Line:
     groups: int
     coverage: float
     constant: bool
+    ties: float
     per_group: dict[str, float | None]
     over: dict[str, Estimate] = field(default_factory=dict)
 
@@ -269,6 +270,7 @@ def _lines(
     top = ceilings(m.by_seed[technique][target], axis)
     labels = {"tasks": m.models, "models": m.tasks, "pooled": ()}[axis]
     points = (np.isfinite(xs) & np.isfinite(ys)).sum(-1)
+    ties = _ties(np.where(np.isfinite(ys), xs, np.nan))
     coverage = known.sum((1, 2)) / np.isfinite(y).sum()
     constant = [k.any() and np.ptp(scores[k]) == 0 for scores, k in zip(x, known, strict=True)]
     lines = []
@@ -303,11 +305,20 @@ def _lines(
                     int(used.sum()),
                     float(coverage[i]),
                     bool(constant[i]),
+                    float(ties[i]),
                     {label: _plain(v) for label, v in zip(labels, grouped[measure][i, :, 0], strict=bool(labels))},
                     over,
                 )
             )
     return lines
+
+
+def _ties(x: Floats) -> Floats:
+    """(S,) of (S, groups, points): the share of pairs within a group that are equal; 0 without pairs."""
+    i, j = np.triu_indices(x.shape[-1], 1)
+    pairs = np.isfinite(x[..., i]) & np.isfinite(x[..., j])
+    equal = pairs & (x[..., i] == x[..., j])
+    return np.asarray(equal.sum((1, 2)) / np.maximum(1, pairs.sum((1, 2))))
 
 
 def _rival(

@@ -85,6 +85,7 @@ def _csv(board: Board) -> str:
         "groups",
         "coverage",
         "constant",
+        "ties",
     )
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*columns, "seconds", "board"])
@@ -167,7 +168,8 @@ def _as_latex(board: Board, told: Sequence[Section]) -> str:
 
     def tex(text: str) -> str:
         text = "".join(TEX_ESCAPES.get(c, c) for c in " ".join(text.split()))
-        return re.sub("|".join(TEX), lambda match: TEX[match[0]], text)
+        text = re.sub("|".join(TEX), lambda match: TEX[match[0]], text)
+        return re.sub(r"[^\x20-\u017e]", "?", text)  # what TeX's usual fonts lack
 
     out = ["% needs \\usepackage{booktabs}"]
     for section in told:

@@ -1,6 +1,8 @@
 """Boards of data with a known answer."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -110,6 +112,8 @@ def test_constant_and_partial_scores_are_flagged(board: Board) -> None:
     size = board.find("size", "full", "gain", "tasks", "pearson")
     assert size.value is None
     assert board.find("size", "full", "gain", "models", "pearson").value is not None
+    assert board.find("size", "full", "gain", "tasks", "kendall").ties == 1
+    assert board.find("size", "full", "gain", "models", "kendall").ties == 0
     half = board.find("half", "full", "gain", "tasks", "pearson")
     assert half.coverage == 0.5
     assert half.n == 36
@@ -216,6 +220,20 @@ def test_names_cannot_break_out_of_the_table() -> None:
     assert row.count("|") == text.splitlines()[text.splitlines().index(row) - 1].count("|")
     formula = make_board([Score("=1+1", s.model, s.task, s.score) for s in SCORES[:72]], ledger(), permutations=20)
     assert "\n'=1+1," in render(formula, "csv")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (Debian: texlive-latex-recommended)")
+def test_latex_compiles_whatever_the_names(tmp_path: Path) -> None:
+    names = ["a_b", "50 % of $x^2$ & {y}~#1", "\\input{x}", "Ωmega ☃", "Größe"]
+    scores = [Score(f"{name}{i}", s.model, s.task, s.score) for i, name in enumerate(names) for s in SCORES[:72]]
+    board = make_board(scores, ledger(), permutations=20)
+    body = render(board, "latex", made=leaderboard.made("python -m benchmark rank --scores a_b%.csv"))
+    document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + body + "\\end{document}\n"
+    (tmp_path / "board.tex").write_text(document, encoding="utf-8")
+    words = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "board.tex"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "board.pdf").exists()
 
 
 HEADER = "model,technique,seed,trained_on,evaluated_on,before,after\n"
