@@ -196,7 +196,12 @@ def task_words(suite: Suite, cache: Cache) -> dict[str, TaskWords]:
     """What a page says of a suite's tasks, with a sample of each of the first classes, kept in the cache."""
     words = {}
     for card in suite.tasks:
-        key = {"kind": "samples", "task": task_identity(card), "samples": SAMPLES, "size": SAMPLE_SIZE}
+        key = {
+            "kind": "samples",
+            "task": {"name": card.name, "identity": task_identity(card)},
+            "samples": SAMPLES,
+            "size": SAMPLE_SIZE,
+        }
         kept = cache.get(key, functools.partial(_samples, card))
         shown = [(card.classes[int(i)], _png(image)) for i, image in zip(kept["labels"], kept["images"], strict=True)]
         origin = f"{card.citation}. Licence: {card.licence}."

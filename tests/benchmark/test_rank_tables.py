@@ -27,7 +27,7 @@ def tables(tmp_path: Path) -> list[str]:
 
 
 def test_a_board_of_two_tables(tables: list[str], command: Command, tmp_path: Path) -> None:
-    done = command(*tables, "--format", "json", "--out", str(tmp_path / "out"))
+    done = command(*tables, "--format", "json", "--out", str(tmp_path / "out"), "--figures")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
     assert {row["scorer"] for row in rows} == {
@@ -45,7 +45,9 @@ def test_a_board_of_two_tables(tables: list[str], command: Command, tmp_path: Pa
     assert set(mine["per_group"]) == {f"m{i}" for i in range(6)}
     assert "left out, since the other table lacks them: 1 models (m6)" in done.stderr
     assert "54 of 189 scores are empty and count as abstentions" in done.stderr
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"board.md", "board.csv", "board.json"}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"board.md", "board.csv", "board.json", "index.html", "page", "figures"}
+    assert (tmp_path / "out" / "figures" / "tuned-iimm.svg").exists()
 
 
 @pytest.mark.parametrize("form", ["text", "md", "latex", "html", "csv"])

@@ -229,7 +229,7 @@ def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: 
     assert "headroom" in done.stdout
     assert "Forgetting" in done.stdout
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"board.md", "board.csv", "board.json", "scores.csv", "run.json"}
+    assert names == {"board.md", "board.csv", "board.json", "index.html", "page", "scores.csv", "run.json"}
     notes = json.loads((tmp_path / "out" / "run.json").read_text())
     assert set(notes["seconds"]) == {"embed", "score", "rank"}
     assert {"versions", "models", "seeds", "scorers", "techniques"} <= set(notes)
