@@ -186,6 +186,8 @@ def make_board(
             if target == "gain":
                 further += beyond(names, technique, x, m.values[technique]["gain"], m.before[technique])
                 steady[technique] = stability(x, m.by_seed[technique]["gain"])
+    for k, others in _between_techniques(lines).items():
+        steady[k] = steady.get(k, {}) | others
     ranking = {k: {target: _ranking(lines, k, target) for target in TARGETS} for k in m.techniques}
     return Board(
         _id(scores, m, orientation, permutations, seed),
@@ -337,6 +339,22 @@ def _rival(
 
 def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def _between_techniques(lines: Iterable[Line]) -> dict[str, dict[str, float]]:
+    """For each technique the mean Kendall τ between its ranking of the scorers by gain and those of the other techniques."""
+    values: dict[str, dict[str, float]] = {}
+    for x in lines:
+        if (x.target, x.axis, x.measure) == ("gain", "tasks", "pearson"):
+            values.setdefault(x.technique, {})[x.scorer] = float("nan") if x.value is None else x.value
+    if len(values) < 2:
+        return {}
+    names = sorted(set().union(*values.values()))
+    table = np.array([[of.get(name, np.nan) for name in names] for of in values.values()])
+    taus = correlation.rank_correlations(table[:, None], table[None], np.ones((1, len(names))))["kendall"][..., 0]
+    np.fill_diagonal(taus, np.nan)
+    known = {k: row[np.isfinite(row)] for k, row in zip(values, taus, strict=True)}
+    return {k: {"another technique": float(row.mean())} for k, row in known.items() if len(row)}
 
 
 def _of_forgetting(lines: Iterable[Line]) -> dict[str, list[tuple[str, Estimate]]]:

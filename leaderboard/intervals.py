@@ -21,6 +21,12 @@ LEVEL = 0.95
 LEAST = {"tasks": 6, "models": 5}  # clusters below which no interval covered what it should
 
 
+PROCEDURES = {
+    axis: f"95 %, jackknife leaving out one {cluster} at a time, Student's t; correlations on Fisher's scale"
+    for axis, cluster in (("tasks", "task"), ("models", "model"), ("pooled", "task, one model and one cell"))
+}
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A value, its 95 % interval, and p of the hypothesis that it is zero by the same Student's t; null where none is honest."""

@@ -21,7 +21,7 @@ from leaderboard.axes import AXES
 from leaderboard.board import Board
 from leaderboard.correlation import MEASURES
 from leaderboard.provenance import Made
-from leaderboard.sections import AXIS_WORDS, EXPLANATION, TITLES, marked, number, short
+from leaderboard.sections import AXIS_WORDS, EXPLANATION, NOTHING, TITLES, marked, number, p_value, short
 from leaderboard.tables import Score
 from leaderboard.targets import TARGETS, Measured
 
@@ -216,6 +216,18 @@ def _scorer(board: Board, name: str, words: ScorerWords) -> str:
     parts.append(
         f"<h2>Where it works, and where it fails</h2>{_table('Pearson correlation, with 95 % interval', rows)}"
     )
+    beyond = [
+        {
+            "given the accuracy before": f"{_escaped(e.technique)}, {AXIS_WORDS[e.axis]}",
+            "partial r": marked(e.partial, e.informative),
+            "on ranks": number(e.partial_rank),
+            "p (Holm)": p_value(e.holm),
+            "rise in R² over headroom": NOTHING if e.r2_rise is None else short(e.r2_rise),
+        }
+        for e in board.beyond
+        if e.scorer == name and e.partial.value is not None
+    ]
+    parts.append(_table("Partial correlation with gain; an asterisk where the score is informative", beyond))
     parts += _extremes(board, name)
     if words.reference:
         parts.append(f"<h2>Reference</h2><pre>{_escaped(words.reference)}</pre>")

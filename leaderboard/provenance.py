@@ -15,8 +15,12 @@ class Made:
     versions: dict[str, str]
     command: str
 
+    @property
+    def software(self) -> str:
+        return ", ".join(f"{name} {v}" for name, v in self.versions.items())
+
     def __str__(self) -> str:
-        return f"{self.date}, {', '.join(f'{name} {v}' for name, v in self.versions.items())}; made by `{self.command}`"
+        return f"{self.date}, {self.software}; made by `{self.command}`"
 
 
 def made(command: str) -> Made:

@@ -11,6 +11,7 @@ from typing import Any
 
 from leaderboard.board import Board
 from leaderboard.correlation import MEASURES
+from leaderboard.intervals import PROCEDURES
 from leaderboard.provenance import Made
 from leaderboard.sections import EXPLANATION, Cell, Heading, Name, Section, Table, Text, sections
 
@@ -21,13 +22,13 @@ FEW = ("pearson", "weighted_kendall")
 def render(board: Board, form: str, measures: Sequence[str] | None = None, made: Made | None = None) -> str:
     """The board in one of FORMATS; raises ValueError for another.
 
-    made: what it was made with, said at the end of all but "text" and "csv", whose rows carry the board's id alone.
+    made: what it was made with, said at the end of all but "text", and in every row of "csv".
     measures: those that the tables show, by default all in "md", Pearson and the weighted τ in "text", "latex" and "html".
     """
     if form == "json":
         return json.dumps(_rounded(as_dict(board, made)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if form == "csv":
-        return _csv(board)
+        return _csv(board, made)
     if form == "md":
         return f"{EXPLANATION}\n\n{markdown(board, measures or MEASURES)}\n\n{escaped(_origin(board, made))}\n"
     printers = {"text": _as_text, "latex": _as_latex, "html": _as_html}
@@ -56,7 +57,7 @@ def as_dict(board: Board, made: Made | None = None) -> dict[str, Any]:
     }
     tables = {name: [asdict(entry) for entry in getattr(board, name)] for name in ("forgetting", "beyond", "pools")}
     origin = {"board": board.id} | ({"made": asdict(made)} if made else {})
-    return {"meta": origin | meta | tables, "rows": rows}
+    return {"meta": origin | {"intervals": PROCEDURES} | meta | tables, "rows": rows}
 
 
 def _rounded(value: Any) -> Any:
@@ -67,7 +68,7 @@ def _rounded(value: Any) -> Any:
     return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def _csv(board: Board) -> str:
+def _csv(board: Board, made: Made | None) -> str:
     text = io.StringIO()
     columns = (
         "scorer",
@@ -88,10 +89,11 @@ def _csv(board: Board) -> str:
         "ties",
     )
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*columns, "seconds", "board"])
+    origin = [board.id, *((made.date, made.software, _cell(made.command)) if made else ("", "", ""))]
+    writer.writerow([*columns, "seconds", "board", "date", "versions", "command"])
     for line in board.lines:
         cells = [_cell(getattr(line, column)) for column in columns]
-        writer.writerow([*cells, _cell(board.seconds.get(line.scorer)), board.id])
+        writer.writerow([*cells, _cell(board.seconds.get(line.scorer)), *origin])
     return text.getvalue()
 
 

@@ -95,7 +95,13 @@ def test_a_board_can_be_cited_and_checked(tables: list[str], command: Command, t
     meta = json.loads(board.read_text())["meta"]
     assert meta["made"]["command"].startswith("python -m benchmark rank --scores ")
     assert meta["board"] in (tmp_path / "out" / "board.md").read_text()
-    assert (tmp_path / "out" / "board.csv").read_text().splitlines()[-1].endswith(meta["board"])
+    assert (
+        (tmp_path / "out" / "board.csv")
+        .read_text()
+        .splitlines()[-1]
+        .split(meta["board"])[1]
+        .startswith(f",{meta['made']['date']},")
+    )
 
     cited = command("cite", "--board", str(board))
     assert cited.returncode == 0, cited.stderr

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,15 @@ def test_static_rank_never_looks_at_the_task_itself() -> None:
 def test_tables_without_a_common_cell_are_refused() -> None:
     with pytest.raises(LeaderboardError, match="in common"):
         make_board([Score("s", "other", "t00", 1.0)], ledger())
+
+
+def test_techniques_that_rank_alike_are_stable_and_a_turned_one_is_not() -> None:
+    rows = [replace(r, technique=k) for r in ledger() for k in ("full", "same")]
+    rows += [replace(r, technique="turned", after=r.before - (r.after - r.before) / 5) for r in ledger()]
+    found = make_board(SCORES, rows, permutations=20).stability
+    assert found["full"]["another technique"] == pytest.approx(0)  # 1 with one, −1 with the other
+    assert found["turned"]["another technique"] == pytest.approx(-1)
+    assert set(found["full"]) == {"a model left out", "a task left out", "another technique"}
 
 
 @pytest.mark.parametrize("form", leaderboard.FORMATS)
