@@ -53,5 +53,6 @@ def cite(board: Path | None = None) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without what BibTeX and TeX would read as their own."""
-    return re.sub(r"[{}\\\"#%$&~^]", "", " ".join(text.split()))
+    """With what TeX would read as its own escaped, and without braces and backslashes."""
+    plain = re.sub(r"[{}\\\"~^]", "", " ".join(text.split()))
+    return re.sub(r"([_#%$&])", r"\\\1", plain)

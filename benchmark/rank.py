@@ -120,10 +120,16 @@ def _orientation() -> dict[str, dict[str, int]]:
     return {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
 
 
+def _same(then: Any, here: Any, relative: bool) -> bool:
+    if not isinstance(then, int | float) or not isinstance(here, int | float):
+        return then is None and here is None
+    return bool(abs(then - here) <= 1e-4 * (max(abs(then), abs(here)) if relative else 1.0))
+
+
 def departures(path: Path, board: Board) -> list[str]:
     """How a published board (its JSON) departs from one made now: a line each for what is missing, new, or another number.
 
-    Numbers may differ by 1e-4, which is what processors and versions of numpy do. Raises LeaderboardError for a file that is no board.
+    Numbers may differ by 1e-4 (slopes by that share), which is what processors and versions of numpy do. Raises LeaderboardError for a file that is no board.
     """
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -140,9 +146,9 @@ def departures(path: Path, board: Board) -> list[str]:
     for what, keys in (("no longer there", set(published) - set(now)), ("not there then", set(now) - set(published))):
         lines += [f"{what}: {' '.join(key)}" for key in sorted(keys)]
     for key in sorted(set(published) & set(now)):
-        for column in ("value", "low", "high", "p"):
+        for column in ("value", "low", "high", "p", "holm", "ceiling"):
             then, here = published[key].get(column), now[key][column]
-            if (then is None) != (here is None) or (then is not None and abs(then - here) > 1e-4):
+            if not _same(then, here, relative="slope" in key):
                 lines.append(f"{' '.join(key)}: {column} {then} then, {here} now")
     return lines
 

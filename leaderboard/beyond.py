@@ -1,7 +1,8 @@
 """What a score says of the gain that the accuracy before does not.
 
 Gain is after − before, so whatever knows *before* goes along with it by construction. The partial correlation of score and gain given
-before is the same number with accuracy after in the place of gain, so it is free of that coupling.
+before is the same number with accuracy after in the place of gain, so it is free of that coupling. It is not free of all: the accuracy before is
+measured on so many samples, and a score that measures the same on others adds to it.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,8 @@ class Beyond:
     """One scorer under one technique along one axis.
 
     partial, partial_rank: the partial correlation of score and gain given the accuracy before, Pearson's and on ranks; of `partial`, p is
-    that of its interval and `holm` p adjusted over the scorers; informative: holm is below .05; never
-    a baseline, of which `static_rank` runs backwards over tasks by construction.  r2_rise: of the prediction of gain from
+    that of its interval and `holm` p adjusted over the scorers; informative: holm is below .05 and the
+    interval of partial_rank lies on the same side of zero; never a baseline or what restates headroom.  r2_rise: of the prediction of gain from
     headroom and score over that from headroom alone, in R² with each task left out; axis pooled only.  fidelity: Pearson's correlation
     between the absolute differences in score and in gain of all pairs of points of a group, mean over the groups.
     """
@@ -44,6 +45,7 @@ class Beyond:
 def beyond(names: Sequence[str], technique: str, x: Floats, gain: Floats, before: Floats) -> list[Beyond]:
     """x: (S, models, tasks) scores; gain, before: (models, tasks)."""
     rises = _rises(names, x, gain)
+    restated = {*BASELINES, *_restated(names, x)}
     found = []
     known = np.isfinite(x) & np.isfinite(gain) & np.isfinite(before)
     models, tasks = gain.shape
@@ -51,7 +53,8 @@ def beyond(names: Sequence[str], technique: str, x: Floats, gain: Floats, before
         keep, clusters = leave_one_out(models, tasks, axis)
         xs, ys, zs = along(axis, x), along(axis, gain), along(axis, before)
         plain = over_groups(correlation.partial(xs, ys, zs, keep))
-        rx, ry, rz = correlation.ranks(xs), correlation.ranks(ys), correlation.ranks(zs)
+        whole = np.isfinite(xs) & np.isfinite(ys) & np.isfinite(zs)
+        rx, ry, rz = (correlation.ranks(np.where(whole, values, np.nan)) for values in (xs, ys, zs))
         ranked = over_groups(correlation.partial(rx, ry, rz, keep))
         same = over_groups(_fidelity(xs, ys, keep)) if axis != "pooled" else np.full(plain.shape, np.nan)
         entries = [
@@ -63,8 +66,18 @@ def beyond(names: Sequence[str], technique: str, x: Floats, gain: Floats, before
         adjusted = holm({e.scorer: e.partial.p for e in entries})
         for e in entries:
             p = adjusted[e.scorer]
-            found.append(replace(e, holm=p, informative=p is not None and p < 0.05 and e.scorer not in BASELINES))
+            told = p is not None and p < 0.05 and e.partial.sign == e.partial_rank.sign
+            found.append(replace(e, holm=p, informative=told and e.scorer not in restated))
     return found
+
+
+def _restated(names: Sequence[str], x: Floats) -> list[str]:
+    """Scorers that are headroom by another name: one is a line in the other."""
+    if HEADROOM not in names:
+        return []
+    whole = x.reshape(len(x), 1, -1)
+    same = correlation.pearson(whole, whole[list(names).index(HEADROOM)], np.ones((1, whole.shape[-1])))
+    return [name for name, r in zip(names, same.ravel(), strict=True) if abs(r) > 1 - 1e-9]
 
 
 def _fidelity(x: Floats, y: Floats, keep: Floats) -> Floats:
@@ -86,11 +99,11 @@ def _rises(names: Sequence[str], x: Floats, gain: Floats) -> list[float | None]:
             found.append(None)
             continue
         one, two = (_cross_validated(features, here) for features in ([headroom], [headroom, score.T]))
-        found.append(two - one)
+        found.append(None if one is None or two is None else two - one)
     return found
 
 
-def _cross_validated(features: Sequence[Floats], target: Floats) -> float:
+def _cross_validated(features: Sequence[Floats], target: Floats) -> float | None:
     """R² of least squares on other tasks, against the mean of the others. Each feature and target: (tasks, models); NaN in target: left out."""
     known = np.isfinite(target)
     scaled = [(f - f[known].mean()) / (f[known].std() or 1.0) for f in features]
@@ -102,4 +115,5 @@ def _cross_validated(features: Sequence[Floats], target: Floats) -> float:
     errors = values - (design @ weights)[..., 0]
     means = (values.sum() - values.sum(1)) / (known.sum() - known.sum(1))
     against = np.where(known, values - means[:, None], 0.0)
-    return float(1 - (errors**2).sum() / (against**2).sum())
+    total = (against**2).sum()
+    return float(1 - (errors**2).sum() / total) if total > 1e-12 * (values**2).sum() else None

@@ -20,6 +20,7 @@ from leaderboard.correlation import MEASURES
 from leaderboard.errors import LeaderboardError
 from leaderboard.forgetting import Forgetting, forgetting
 from leaderboard.intervals import Estimate, estimate, holm
+from leaderboard.layout import Layout
 from leaderboard.permutation import p_values
 from leaderboard.pool import Pool, pool, stability
 from leaderboard.reliability import ceilings
@@ -67,7 +68,7 @@ class Board:
 
     forgetting: one entry per technique, the least forgetful first.  beyond: what scores say of gain that is not in the accuracy before.
     pools: can the pool tell scores apart, per technique.  stability[technique]: mean Kendall τ between the ranking of scorers and those
-    with one thing changed.  id: the first 12 digits of a hash of all that decides the board: scores, measurements and procedure.
+    with one thing changed.  turned: scorer to the targets for which its score was turned round, since less of it predicts more.  id: the first 12 digits of a hash of all that decides the board: scores, measurements and procedure.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Board:
     beyond: tuple[Beyond, ...]
     pools: tuple[Pool, ...]
     stability: dict[str, dict[str, float]]
+    turned: dict[str, tuple[str, ...]]
     seconds: dict[str, float]
 
     def find(self, scorer: str, technique: str, target: str, axis: str, measure: str) -> Line:
@@ -170,8 +172,8 @@ def make_board(
             f" (scores: {_some(s.model for s in scores)} on {_some(s.task for s in scores)};"
             f" measurements: {_some(m.models)} on {_some(m.tasks)})"
         )
-    names = sorted({s.scorer for s in scores})
-    tables = _Tables(scores, m, names)
+    layout = Layout(scores, m)
+    names = layout.names
     lines: list[Line] = []
     further: list[Beyond] = []
     steady: dict[str, dict[str, float]] = {}
@@ -180,7 +182,7 @@ def make_board(
             if not np.isfinite(m.values[technique][target]).any():
                 continue
             signs = [(orientation or {}).get(name, {}).get(target, +1) for name in names]
-            x = np.array(signs)[:, None, None] * tables.of(technique, target)
+            x = np.array(signs)[:, None, None] * layout.of(technique, target)
             for axis in AXES:
                 lines += _lines(names, target, technique, axis, x, m, permutations, seed)
             if target == "gain":
@@ -204,6 +206,11 @@ def make_board(
         tuple(further),
         tuple(pool(k, m.values[k]["accuracy"], m.models) for k in m.techniques),
         steady,
+        {
+            name: tuple(t for t in TARGETS if (orientation or {}).get(name, {}).get(t, +1) < 0)
+            for name in names
+            if min((orientation or {}).get(name, {}).values(), default=1) < 0
+        },
         _seconds(scores),
     )
 
@@ -229,26 +236,6 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(known[:3]) + (", ..." if len(known) > 3 else "")
 
 
-class _Tables:
-    """The scores, ready to be laid out for a technique and target."""
-
-    def __init__(self, scores: list[Score], m: Measured, names: list[str]) -> None:
-        index = [{x: i for i, x in enumerate(items)} for items in (names, m.models, m.tasks)]
-        self.shape = tuple(len(of) for of in index)
-        used = [s for s in scores if s.score is not None and s.model in index[1] and s.task in index[2]]
-        places = [(index[0][s.scorer], index[1][s.model], index[2][s.task]) for s in used]
-        self.places = np.array(places, np.intp).reshape(-1, 3).T
-        self.values = np.array([s.score for s in used], np.float64)
-        self.techniques, self.targets = np.array([s.technique for s in used]), np.array([s.target for s in used])
-
-    def of(self, technique: str, target: str) -> Floats:
-        """(S, models, tasks), NaN where a scorer has no score."""
-        table = np.full(self.shape, np.nan)
-        here = np.isin(self.techniques, ["", technique]) & np.isin(self.targets, ["", target])
-        table[tuple(self.places[:, here])] = self.values[here]
-        return table
-
-
 def _lines(
     names: list[str], target: str, technique: str, axis: str, x: Floats, m: Measured, permutations: int, seed: int
 ) -> list[Line]:
@@ -267,8 +254,11 @@ def _lines(
             means[measure] = over_groups(np.where(per_task.T > 0, values[..., None], np.nan))
             selections[measure] = of_tasks
     places = {name: i for i, name in enumerate(names)}
-    rivals = {base: _rival(means, x, y, known, places[base], axis, keep) for base in BASELINES if base in places}
+    leads_of = {base: _leads(means, x, y, known, places[base], axis, keep) for base in BASELINES if base in places}
     p = p_values(x, y, axis, permutations, seed)
+    if "static_rank" in places:  # made of y itself, which a permutation would have to make it of again
+        for values in p.values():
+            values[places["static_rank"]] = np.nan
     top = ceilings(m.by_seed[technique][target], axis)
     labels = {"tasks": m.models, "models": m.tasks, "pooled": ()}[axis]
     points = (np.isfinite(xs) & np.isfinite(ys)).sum(-1)
@@ -280,11 +270,9 @@ def _lines(
         of = {name: _plain(p[measure][i]) if measure in p else None for i, name in enumerate(names)}
         adjusted = holm(of)
         leads = {
-            base: estimate(
-                values - rivals[base][measure], selections[measure], known & known[places[base]], fisher=False
-            )
-            for base in rivals
-            if measure in rivals[base]
+            base: estimate(of_base[measure], selections[measure], known & known[places[base]], fisher=False)
+            for base, of_base in leads_of.items()
+            if measure in of_base
         }
         for i, e in enumerate(estimate(values, selections[measure], known, measure in FISHER)):
             name = names[i]
@@ -323,17 +311,20 @@ def _ties(x: Floats) -> Floats:
     return np.asarray(equal.sum((1, 2)) / np.maximum(1, pairs.sum((1, 2))))
 
 
-def _rival(
+def _leads(
     means: dict[str, Floats], x: Floats, y: Floats, known: NDArray[np.bool_], j: int, axis: str, keep: Floats
 ) -> dict[str, Floats]:
-    """measure to (S, B): the baseline's own values, on the cells that each of the scorers has."""
-    values = {measure: np.broadcast_to(of[j], of.shape).copy() for measure, of in means.items() if measure != "slope"}
-    fewer = np.flatnonzero((known != known[j]).any((1, 2)))
-    if len(fewer):
-        some = along(axis, np.where(known[fewer], x[j], np.nan))
-        again = correlation.correlations(some, along(axis, y), keep)
+    """measure to (S, B): each scorer's values less those of scorer j, both on the cells that both have."""
+    values = {measure: of - of[j] for measure, of in means.items() if measure != "slope"}
+    other = np.flatnonzero((known != known[j]).any((1, 2)))
+    if len(other):
+        both = known[other] & known[j]
+        own, rival = (
+            correlation.correlations(along(axis, np.where(both, of, np.nan)), along(axis, y), keep)
+            for of in (x[other], x[j])
+        )
         for measure, of in values.items():
-            of[fewer] = over_groups(again[measure]) if measure in again else np.nan
+            of[other] = over_groups(own[measure]) - over_groups(rival[measure]) if measure in own else np.nan
     return values
 
 
@@ -361,7 +352,8 @@ def _of_forgetting(lines: Iterable[Line]) -> dict[str, list[tuple[str, Estimate]
     """technique to every scorer's correlation with forgetting, as the ranking reads it."""
     found: dict[str, list[tuple[str, Estimate]]] = {}
     for x in lines:
-        if (x.target, x.axis, x.measure) == ("forgetting", "tasks", "pearson") and x.value is not None:
+        place = x.target, x.axis, x.measure
+        if place == ("forgetting", "tasks", "pearson") and x.holm is not None and x.holm < 0.05:
             found.setdefault(x.technique, []).append((x.scorer, Estimate(x.value, x.low, x.high)))
     return found
 

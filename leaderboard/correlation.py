@@ -5,6 +5,8 @@ holds and 0 for the others. Every function returns (..., B): exactly what scipy 
 where they are fewer than LEAST_POINTS or constant in x or y.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +22,9 @@ def pearson(x: Floats, y: Floats, keep: Floats) -> Floats:
 
 def slope(x: Floats, y: Floats, keep: Floats) -> Floats:
     """The slope of the least-squares line of y on x."""
-    x, y, w = _selected(x, y, keep)
-    n, sx, sy, xx, xy, _ = _sums(x, y, w)
+    xx, xy, _, flat, _ = _moments(*_selected(x, y, keep))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(_flat(xx, sx, n), np.nan, (xy - sx * sy / n) / (xx - sx**2 / n))
+        return np.where(flat, np.nan, xy / xx)
 
 
 def rank_correlations(x: Floats, y: Floats, keep: Floats) -> dict[str, Floats]:
@@ -88,29 +89,30 @@ def ranks(values: Floats) -> Floats:
 
 
 def _selected(x: Floats, y: Floats, keep: Floats) -> tuple[Floats, Floats, Floats]:
-    """Centred values (..., P) with 0 where a point takes no part, and weights (..., B, P)."""
+    """Values (..., 1, P) with 0 where a point takes no part, and weights (..., B, P)."""
     known = np.isfinite(x) & np.isfinite(y)
-    n = np.maximum(known.sum(-1, keepdims=True), 1)
     x, y = (np.where(known, v, 0.0) for v in np.broadcast_arrays(x, y))
-    x, y = (np.where(known, v - v.sum(-1, keepdims=True) / n, 0.0) for v in (x, y))
     return x[..., None, :], y[..., None, :], known[..., None, :] * keep
 
 
-def _sums(x: Floats, y: Floats, w: Floats) -> tuple[Floats, ...]:
-    wx, wy = w * x, w * y
-    return w.sum(-1), wx.sum(-1), wy.sum(-1), (wx * x).sum(-1), (wx * y).sum(-1), (wy * y).sum(-1)
+def _moments(x: Floats, y: Floats, w: Floats) -> tuple[Any, ...]:
+    """Σ(x−x̄)², Σ(x−x̄)(y−ȳ), Σ(y−ȳ)² of each selection, and whether x, or y, is constant there or the points too few.
 
-
-def _flat(square: Floats, total: Floats, n: Floats) -> NDArray[np.bool_]:
+    In two passes, so that a value left out, however large, leaves no trace.
+    """
+    n = w.sum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (n < LEAST_POINTS) | ~(square - total**2 / n > 1e-12 * square)
+        cx, cy = (w * (v - ((w * v).sum(-1) / n)[..., None]) for v in (x, y))
+    xx, xy, yy = (cx * cx).sum(-1), (cx * cy).sum(-1), (cy * cy).sum(-1)
+    few = n < LEAST_POINTS
+    flat_x, flat_y = (np.logical_or(few, ~(of > 1e-24 * (w * v * v).sum(-1))) for of, v in ((xx, x), (yy, y)))
+    return xx, xy, yy, flat_x, flat_y
 
 
 def _pearson(x: Floats, y: Floats, w: Floats) -> Floats:
-    n, sx, sy, xx, xy, yy = _sums(x, y, w)
+    xx, xy, yy, flat_x, flat_y = _moments(x, y, w)
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = (xy - sx * sy / n) / np.sqrt((xx - sx**2 / n) * (yy - sy**2 / n))
-        return np.where(_flat(xx, sx, n) | _flat(yy, sy, n), np.nan, np.clip(r, -1, 1))
+        return np.where(flat_x | flat_y, np.nan, np.clip(xy / np.sqrt(xx * yy), -1, 1))
 
 
 def _order(values: Floats, pairs: NDArray[np.bool_]) -> NDArray[np.float32]:

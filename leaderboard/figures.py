@@ -1,6 +1,5 @@
 """The board as figures for papers: intervals of all scores, and a score against what was measured; SVG and PNG."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.board import Board
-from leaderboard.page import fitted, score_tables, table_for
+from leaderboard.layout import Layout
+from leaderboard.page import fitted, stem
 from leaderboard.sections import number
 from leaderboard.tables import Score
 from leaderboard.targets import Measured
@@ -21,20 +21,16 @@ KINDS = ("svg", "png")
 
 def write_figures(folder: Path, board: Board, scores: Iterable[Score], m: Measured) -> list[Path]:
     """Per technique the intervals of r over tasks, and of IIMM and the score that goes along best with gain the points themselves."""
-    tables = score_tables(scores, m)
+    layout = Layout(scores, m)
     names = {x.scorer for x in board.lines}
     paths = []
     for technique in board.techniques:
-        paths += _saved(_intervals(board, technique), folder / f"{_plain(technique)}-intervals")
+        paths += _saved(_intervals(board, technique), folder / f"{stem(technique)}-intervals")
         first = board.ranking[technique]["gain"][:1]
         for name in dict.fromkeys([*(n for n in ("iimm",) if n in names), *first]):
-            if figure := _scatter(board, technique, name, tables, m):
-                paths += _saved(figure, folder / f"{_plain(technique)}-{_plain(name)}")
+            if figure := _scatter(board, technique, name, layout, m):
+                paths += _saved(figure, folder / f"{stem(technique)}-score-{stem(name)}")
     return paths
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
 def _canvas(width: float, height: float) -> tuple[Any, Any]:
@@ -79,14 +75,15 @@ def _intervals(board: Board, technique: str) -> Any:
     return figure
 
 
-def _scatter(board: Board, technique: str, name: str, tables: Any, m: Measured) -> Any:
+def _scatter(board: Board, technique: str, name: str, layout: Layout, m: Measured) -> Any:
     """Gain and forgetting against one score, a colour per model, with the line of all points and its band."""
     figure, axes = _canvas(9, 4)
     drawn = False
     for ax, target in zip(axes, SIDES, strict=True):
-        x, y = table_for(tables, name, technique, target), m.values[technique][target]
-        ax.set(xlabel=name, ylabel=target)
-        if x is None or not (np.isfinite(x) & np.isfinite(y)).any():
+        x, y = layout.of(technique, target)[layout.names.index(name)], m.values[technique][target]
+        turned = target in board.turned.get(name, ())
+        ax.set(xlabel=f"{name} (r is of its negative)" if turned else name, ylabel=target)
+        if not (np.isfinite(x) & np.isfinite(y)).any():
             continue
         drawn = True
         for i, model in enumerate(m.models):

@@ -19,12 +19,12 @@ class Forgetting:
     """Forgetting under one technique, in accuracy (0..1), means over models and seeds.
 
     mean, gain: over tasks.  over_full: forgetting less that under `full`, None for `full` itself, or without it.  worst_task: tuning on it costs most elsewhere, `worst`.  predicted_by: the scorers whose correlation with forgetting over
-    tasks has an interval without zero, the largest absolute values first.
+    tasks can be told from zero after Holm, the largest absolute values first.
     """
 
     technique: str
     mean: Estimate
-    gain: float
+    gain: float | None
     over_full: Estimate | None
     worst_task: str
     worst: float
@@ -34,26 +34,27 @@ class Forgetting:
 def forgetting(m: Measured, correlations: Mapping[str, Iterable[tuple[str, Estimate]]]) -> tuple[Forgetting, ...]:
     """One entry per technique that was evaluated on other tasks, the least forgetful first.
 
-    correlations[technique]: scorer and its correlation over tasks, where it has one.
+    correlations[technique]: scorers, with the correlation over tasks, that can be told from zero.
     """
     keep, clusters = leave_one_out(len(m.models), len(m.tasks), "tasks")
     tables = {k: m.values[k]["forgetting"] for k in m.techniques if np.isfinite(m.values[k]["forgetting"]).any()}
     means = {k: _means(table, keep) for k, table in tables.items()}
     entries = []
     for k, table in tables.items():
-        known = np.isfinite(table)
+        known, gain = np.isfinite(table), m.values[k]["gain"]
         per_task = over_groups(table.T[..., None])[:, 0]
         worst = int(np.nanargmax(per_task))
         over = None
         if k != REFERENCE and REFERENCE in tables:
             both = known & np.isfinite(tables[REFERENCE])
-            (over,) = estimate((means[k] - means[REFERENCE])[None], clusters, both[None], fisher=False)
-        telling = [(name, found) for name, found in correlations.get(k, ()) if found.sign]
+            less = [_means(np.where(both, of, np.nan), keep) for of in (table, tables[REFERENCE])]
+            (over,) = estimate((less[0] - less[1])[None], clusters, both[None], fisher=False)
+        telling = correlations.get(k, ())
         entries.append(
             Forgetting(
                 k,
                 estimate(means[k][None], clusters, known[None], fisher=False)[0],
-                float(np.nanmean(m.values[k]["gain"])),
+                float(gain[np.isfinite(gain)].mean()) if np.isfinite(gain).any() else None,
                 over,
                 m.tasks[worst],
                 float(per_task[worst]),

@@ -46,7 +46,7 @@ def estimate(values: Floats, clusters: Clusters, known: NDArray[np.bool_], fishe
     """values: (S, B) of S scorers under the selections of `leave_one_out`.  known: (S, models, tasks), the cells that take part.
 
     fisher: the values are correlations, and are set on Fisher's scale, artanh. No interval where clusters are fewer than LEAST, or where
-    a tenth of them cannot be left out.
+    one cannot be left out: what hangs on a single cluster has no interval.
     """
     scaled = np.arctanh(np.clip(values, -1 + 1e-12, 1 - 1e-12)) if fisher else values
     part: dict[str, NDArray[np.bool_]] = {
@@ -86,7 +86,7 @@ def _jackknife(scaled: Floats, part: NDArray[np.bool_]) -> tuple[Floats, Floats]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(known, scaled, 0.0).sum(1) / n
         squares = np.where(known, (scaled - mean[:, None]) ** 2, 0.0).sum(1)
-        return (n - 1) / n * squares, np.where(n >= 0.9 * part.sum(1), n, 0.0)
+        return (n - 1) / n * squares, np.where(n == part.sum(1), n, 0.0)
 
 
 def holm(p: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from leaderboard.axes import AXES
+from leaderboard.beyond import BASELINES
 from leaderboard.board import Board
 from leaderboard.correlation import MEASURES
+from leaderboard.layout import Layout
 from leaderboard.provenance import Made
 from leaderboard.sections import AXIS_WORDS, EXPLANATION, NOTHING, TITLES, marked, number, p_value, short
 from leaderboard.tables import Score
@@ -79,9 +81,9 @@ def write_page(
     (inner / "table.css").write_text((bundle / "dt_bundle.css").read_text(encoding="utf-8"), encoding="utf-8")
     source = json.dumps((bundle / "dt_bundle.js").read_text(encoding="utf-8"))
     (inner / "table.js").write_text(f"const TABLE_MODULE = {source};\n", encoding="utf-8")
-    given = score_tables(scores, m)
+    layout = Layout(scores, m)
     (inner / "data.js").write_text(
-        f"const BOARD = {json.dumps(_data(board, names, given, m), ensure_ascii=False)};\n", encoding="utf-8"
+        f"const BOARD = {json.dumps(_data(board, layout, m), ensure_ascii=False, allow_nan=False)};\n", encoding="utf-8"
     )
     for name in names:
         words = (scorers or {}).get(name, ScorerWords(""))
@@ -94,10 +96,14 @@ def write_page(
     return index
 
 
+def stem(name: str) -> str:
+    """A name for a file, from any name: what is not plain and in lower case is replaced, and a hash keeps it apart."""
+    plain = re.sub(r"[^a-z0-9_-]", "_", name.lower())[:60]
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
 def _file(name: str) -> str:
-    """A name for a file, from any name: what is not plain is replaced, and a hash keeps it apart."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:60]
-    return f"{plain}.html" if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}.html"
+    return f"{stem(name)}.html"
 
 
 def _escaped(text: str) -> str:
@@ -135,15 +141,19 @@ def lead(board: Board) -> str:
         return "Nothing was measured that a score could be ranked by. Measure more models or tasks."
     first = board.find(ranked[0], technique, target, "tasks", "pearson")
     if first.low is None:
-        one = f"No correlation with {target} under {technique} has an honest interval: models and tasks are too few."
+        one = f"No correlation with {target} under {technique} has an honest interval."
     else:
         one = f"Under {technique}, {ranked[0]} goes along best with {target} over tasks: r {number(first)}."
-    further = [e for e in board.beyond if (e.technique, e.axis) == (technique, "tasks") and e.informative]
-    if not board.beyond:
+    asked = [
+        e
+        for e in board.beyond
+        if (e.technique, e.axis) == (technique, "tasks") and e.partial.low is not None and e.scorer not in BASELINES
+    ]
+    if not asked:
         return f"{one} What scores say beyond the accuracy before cannot be told from these measurements."
-    best = sorted(further, key=lambda e: -abs(e.partial.value or 0.0))
+    best = sorted((e for e in asked if e.informative), key=lambda e: -abs(e.partial.value or 0.0))
     told = ", ".join(e.scorer for e in best[:5]) + (f" and {len(best) - 5} more" if len(best) > 5 else "")
-    two = f"{len(best)} of {len(ranked)} scores say something of the gain that the accuracy before does not"
+    two = f"{len(best)} of {len(asked)} scores say something of the gain that the accuracy before does not"
     return f"{one} {two}{': ' + told if told else ''}."
 
 
@@ -176,7 +186,7 @@ def _forgetting(board: Board) -> str:
     rows = [
         {
             "technique": _escaped(f.technique),
-            "mean gain": short(f.gain),
+            "mean gain": NOTHING if f.gain is None else short(f.gain),
             "mean forgetting": number(f.mean),
             "more than full": marked(f.over_full, f.over_full is not None and f.over_full.sign != 0),
             "worst task": f"{_escaped(f.worst_task)} {short(f.worst)}",
@@ -286,28 +296,9 @@ def _leaf(title: str, parts: Sequence[str]) -> str:
     return (WEB / "leaf.html").read_text(encoding="utf-8").format(title=_escaped(title), body="\n".join(parts))
 
 
-def score_tables(scores: Iterable[Score], m: Measured) -> dict[tuple[str, str, str], Floats]:
-    """(scorer, technique or "", target or "") to (models, tasks)."""
-    models, tasks = ({name: i for i, name in enumerate(of)} for of in (m.models, m.tasks))
-    found: dict[tuple[str, str, str], Floats] = {}
-    for s in scores:
-        if s.score is not None and s.model in models and s.task in tasks:
-            key = s.scorer, s.technique, s.target
-            table = found.setdefault(key, np.full((len(models), len(tasks)), np.nan))
-            table[models[s.model], tasks[s.task]] = s.score
-    return found
-
-
-def table_for(given: Mapping[tuple[str, str, str], Floats], name: str, technique: str, target: str) -> Floats | None:
-    """The scores that hold for a technique and target, those meant for them alone first."""
-    options = [(name, a, b) for a in (technique, "") for b in (target, "")]
-    return next((given[option] for option in options if option in given), None)
-
-
-def _data(
-    board: Board, names: Sequence[str], given: Mapping[tuple[str, str, str], Floats], m: Measured
-) -> dict[str, Any]:
+def _data(board: Board, layout: Layout, m: Measured) -> dict[str, Any]:
     """What page.js reads. Names are numbered; NaN is null."""
+    names = layout.names
     places = [{name: i for i, name in enumerate(of)} for of in (names, board.techniques, TARGETS, AXES, SHOWN)]
     lines = [
         [
@@ -315,7 +306,10 @@ def _data(
                 place[getattr(x, what)]
                 for place, what in zip(places, ("scorer", "technique", "target", "axis", "measure"), strict=True)
             ),
-            *(None if v is None else round(v, 4) for v in (x.value, x.low, x.high, x.holm, x.ceiling, x.coverage)),
+            *(
+                None if v is None else float(f"{v:.5g}")
+                for v in (x.value, x.low, x.high, x.holm, x.ceiling, x.coverage)
+            ),
         ]
         for x in board.lines
     ]
@@ -328,13 +322,16 @@ def _data(
             if not np.isfinite(y).any():
                 continue
             measured[f"{k}/{t}"] = _nested(y)
-            for i, name in enumerate(names):
-                table = table_for(given, name, technique, target)
-                if table is None:
-                    continue
-                scores[f"{i}" if table is given.get((name, "", "")) else f"{i}/{k}/{t}"] = _nested(table)
+            for i, table in enumerate(layout.of(technique, target)):
+                scores[f"{i}/{k}/{t}"] = _nested(table)
                 if fit := fitted(table, y):
                     fits[f"{i}/{k}/{t}"] = fit
+    for i in range(len(names)):  # one that is the same everywhere is said once
+        mine = [key for key in scores if key.startswith(f"{i}/")]
+        if len({json.dumps(scores[key]) for key in mine}) == 1:
+            scores[f"{i}"] = scores[mine[0]]
+            for key in mine:
+                del scores[key]
     return {
         "scorers": list(names),
         "pages": [f"page/scorers/{_file(name)}" for name in names],
@@ -345,6 +342,7 @@ def _data(
         "targetWords": [TITLES[target] for target in TARGETS],
         "axisWords": [AXIS_WORDS[axis] for axis in AXES],
         "measures": list(SHOWN),
+        "turned": {f"{names.index(n)}/{TARGETS.index(t)}": True for n, of in board.turned.items() for t in of},
         "lines": lines,
         "beyond": {
             f"{names.index(e.scorer)}/{board.techniques.index(e.technique)}/{AXES.index(e.axis)}": [

@@ -12,8 +12,7 @@ LEAST_TASKS = 5  # and models: fewer have fewer than a hundred orders
 def p_values(x: Floats, y: Floats, axis: str, count: int, seed: int = 0) -> dict[str, Floats]:
     """Two-sided p of each of MEASURES, by `count` random orders and the one that was found.
 
-    x: (S, models, tasks) scores of S scorers, y: (models, tasks). A task or model in which a number is missing is left out, models
-    without any first. The order of tasks (axis "tasks") or of models ("models") is permuted, the same for all cells; pooled, both.
+    x: (S, models, tasks) scores of S scorers, y: (models, tasks). Where numbers are missing, on the models and tasks that `_whole` leaves. The order of tasks (axis "tasks") or of models ("models") is permuted, the same for all cells; pooled, both.
     (S,) each; NaN where a scorer leaves fewer than LEAST_TASKS to permute, or is constant. The τ's have none pooled: there are too many
     pairs.
     """
@@ -22,18 +21,26 @@ def p_values(x: Floats, y: Floats, axis: str, count: int, seed: int = 0) -> dict
     for pattern in np.unique(known.reshape(len(x), -1), axis=0):
         chosen = (known.reshape(len(x), -1) == pattern).all(1)
         cells = pattern.reshape(y.shape)
-        rows = cells.any(1)
-        if axis == "models":
-            columns = cells.any(0)
-            rows = rows & cells[:, columns].all(1)
-        else:
-            columns = cells[rows].all(0) if rows.any() else np.zeros(y.shape[1], bool)
-        if min(rows.sum(), columns.sum()) < 1:
+        rows, columns = _whole(cells)
+        if not rows.any():
             continue
         some = x[chosen][:, rows][:, :, columns], y[np.ix_(rows, columns)]
         for measure, values in _p(*some, axis, count, seed).items():
             out[measure][chosen] = values
     return out
+
+
+def _whole(cells: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Models and tasks between which no cell is missing: the emptiest one, by share, is left out until that is so."""
+    rows, columns = np.ones(cells.shape[0], bool), np.ones(cells.shape[1], bool)
+    while rows.any() and columns.any() and not cells[np.ix_(rows, columns)].all():
+        missing = ~cells & rows[:, None] & columns
+        by_row, by_column = missing.sum(1) / columns.sum(), missing.sum(0) / rows.sum()
+        if by_row.max() >= by_column.max():
+            rows[by_row.argmax()] = False
+        else:
+            columns[by_column.argmax()] = False
+    return rows & columns.any(), columns & rows.any()
 
 
 def _p(x: Floats, y: Floats, axis: str, count: int, seed: int) -> dict[str, Floats]:

@@ -28,7 +28,7 @@ class Pool:
     dispersion: float | None
     static: float | None
     headroom: float | None
-    best: str
+    best: str | None
 
 
 def pool(technique: str, accuracy: Floats, models: Sequence[str]) -> Pool:
@@ -40,7 +40,7 @@ def pool(technique: str, accuracy: Floats, models: Sequence[str]) -> Pool:
         ][None]
     )[0, 0]
     if whole.shape[0] < 2 or whole.shape[1] < 2:
-        return Pool(technique, len(models), accuracy.shape[1], None, _plain(static), None, models[0])
+        return Pool(technique, len(models), accuracy.shape[1], None, _plain(static), None, None)
     ranks = correlation.ranks(whole.T)  # (tasks, models), centred
     most = whole.shape[1] * (ranks**2).sum()
     agreement = float((ranks.sum(0) ** 2).sum() / most) if most > 0 else float("nan")

@@ -34,6 +34,7 @@ def ceilings(values: Floats, axis: str, draws: int = 100, seed: int = 0) -> dict
     measures: between a truth and what the seeds would measure of it, where the truth is the means drawn together until their variance is
     the reliable part of it, and the noise has the seeds' own variance. Means over the groups of the axis; empty for fewer than two seeds.
     """
+    values = values[..., np.isfinite(values).any((0, 1))]
     if values.shape[-1] < 2:
         return {}
     by_group = np.moveaxis(along(axis, np.moveaxis(values, -1, 0)), 0, -1)  # (groups, points, seeds)

@@ -26,7 +26,10 @@ def render(board: Board, form: str, measures: Sequence[str] | None = None, made:
     measures: those that the tables show, by default all in "md", Pearson and the weighted τ in "text", "latex" and "html".
     """
     if form == "json":
-        return json.dumps(_rounded(as_dict(board, made)), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        return (
+            json.dumps(_rounded(as_dict(board, made)), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+            + "\n"
+        )
     if form == "csv":
         return _csv(board, made)
     if form == "md":
@@ -52,7 +55,7 @@ def as_dict(board: Board, made: Made | None = None) -> dict[str, Any]:
         name: getattr(board, name)
         for name in (
             *("suite", "models", "tasks", "techniques", "seeds", "permutations"),
-            *("outcomes", "ranking", "stability", "seconds"),
+            *("outcomes", "ranking", "stability", "turned", "seconds"),
         )
     }
     tables = {name: [asdict(entry) for entry in getattr(board, name)] for name in ("forgetting", "beyond", "pools")}
@@ -62,7 +65,7 @@ def as_dict(board: Board, made: Made | None = None) -> dict[str, Any]:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, 6)
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
         return {str(k): _rounded(v) for k, v in value.items()}
     return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
@@ -177,7 +180,7 @@ def _as_latex(board: Board, told: Sequence[Section]) -> str:
     for section in told:
         if isinstance(section, Table):
             rows: tuple[dict[str, Cell], ...] = tuple(
-                {tex(head): tex(_joined(cell)) for head, cell in row.items()} for row in section.rows
+                {tex(head): "{}" + tex(_joined(cell)) for head, cell in row.items()} for row in section.rows
             )
             body = _tabulated(Table("", rows, tuple(tex(head) for head in section.left)), "latex_raw")
             for rule in ("top", "mid", "bottom"):

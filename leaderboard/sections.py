@@ -29,14 +29,15 @@ correlation, **ρ** Spearman's, **τb** Kendall's τ-b, **τw** scipy's weighted
 more, where their authors say which way. Brackets hold 95 % intervals: the jackknife that leaves out one task at a time (over tasks), one model
 (over models) or both (pooled), on Fisher's scale with Student's t, which in simulation covers what it says where bootstraps do not
 (`leaderboard/coverage.csv`). A number that has no interval is not shown (–). **p** is that of r over tasks, from permuting whole tasks, adjusted by
-Holm over the scorers. The **noise ceiling** is the correlation that a perfect score would have, given how the seeds differ.
+Holm over the scorers; where cells are missing, on the part of the table that is whole. The **noise ceiling** is the correlation that a perfect score would have, given how the seeds differ.
 
 Gain is after − before, so whatever knows *before* goes along with it by construction: `headroom` (one minus zero-shot accuracy) and `static_rank`
 (the model's mean rank on the other tasks) stand in the tables (over the tasks of one model `static_rank` runs backwards by construction, since
 each task is left out of its own mean: read it over models), and **lead over headroom** is the difference of the first column to theirs, with
 an asterisk where its interval excludes zero. **r given before** is the partial correlation over tasks of score and gain with the accuracy before
 held fixed, the same number with accuracy after in the place of gain; its asterisk marks a score that is *informative*: p of that interval,
-adjusted by Holm, is below .05. **Regret** is what is lost in accuracy by taking for each task the model that the score puts first, **rel@1** what
+adjusted by Holm, is below .05, and it holds on ranks as well (a score that restates headroom never is; one that measures the accuracy before on
+other samples may be for that alone). **Regret** is what is lost in accuracy by taking for each task the model that the score puts first, **rel@1** what
 that model reaches of the best. **Covers** is the share of (model, task) pairs that got a score; **ms** is the mean time of one score, without the
 statistics that scores share. About the pool of models itself: its **dispersion** is 0 where their order is the same on every task (1 − Kendall's
 W), its **headroom** the accuracy that choosing a model task by task adds to the best fixed choice: a pool with little of either cannot tell
@@ -98,6 +99,10 @@ def _technique(board: Board, technique: str, measures: Sequence[str]) -> Iterato
     for target in board.ranking[technique]:
         if any(x.value is not None for x in board.lines if (x.technique, x.target) == (technique, target)):
             yield from _target(board, technique, target, measures)
+        elif board.ranking[technique][target]:
+            yield Text(
+                f"No score can be told from another by {target}: it is the same everywhere, or cells are too few."
+            )
 
 
 def _sentence(parts: Sequence[str]) -> str:
@@ -171,7 +176,7 @@ def _forgetting(board: Board) -> Iterator[Section]:
         rows.append(
             {
                 "technique": Name(f.technique),
-                "mean gain": short(f.gain),
+                "mean gain": NOTHING if f.gain is None else short(f.gain),
                 "mean forgetting": number(f.mean),
                 "more than full": marked(f.over_full, f.over_full is not None and f.over_full.sign != 0),
                 "worst task": (Name(f.worst_task), f" {short(f.worst)}"),

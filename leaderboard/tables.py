@@ -3,7 +3,7 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from leaderboard.errors import LeaderboardError
 LEDGER_COLUMNS = ("model", "technique", "seed", "trained_on", "evaluated_on", "before", "after")
 SCORE_COLUMNS = ("scorer", "model", "task", "score")
 WIDE_COLUMNS = ("model", "task")
+NO_TECHNIQUE = "tuned"  # the name of a technique that has none
 NUMBERS = ("before", "accuracy", "gain", "forgetting")
 
 
@@ -64,11 +65,18 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[str, dict[str, 
         )
     if twice := [column for column, times in Counter(reader.fieldnames or ()).items() if times > 1]:
         raise LeaderboardError(f"{path}: column '{twice[0]}' is there more than once; keep one")
-    for number, row in enumerate(reader, 2):
+    for number, row in enumerate(_parsed(path, reader), 2):
         where = f"{path}: row {number}"
         if None in row or None in row.values():
             raise LeaderboardError(f"{where}: has {'more' if None in row else 'fewer'} fields than the header")
         yield where, row
+
+
+def _parsed(path: Path, reader: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as problem:
+        raise LeaderboardError(f"{path}: cannot be read as CSV ({problem})") from None
 
 
 def _number(where: str, row: dict[str, str], column: str) -> float:
@@ -121,28 +129,30 @@ def read_ledger(path: Path) -> list[Row]:
 
 def is_ledger(path: Path) -> bool:
     """Whether a file, or a folder of files, is a ledger; the other kind of measurements has a row per (model, task)."""
-    return path.is_dir() or "trained_on" in next(iter(_lines(path)), "").split(",")
+    return path.is_dir() or "trained_on" in next(csv.reader(_lines(path)), [])
 
 
 def read_wide(path: Path) -> list[dict[str, str | float]]:
     """The rows of a CSV file with `model`, `task` and any of `before`, `accuracy`, `gain`, `forgetting`, which become numbers.
 
-    `technique` and `seed` may be given, and are else "" and 0. Empty fields are left out. Raises LeaderboardError naming row and column.
+    `technique` and `seed` may be given, and are else NO_TECHNIQUE and 0. Empty fields are left out. Raises LeaderboardError naming row and column.
     """
     rows: list[dict[str, str | float]] = []
-    seen: dict[tuple[str, str, str, str], str] = {}
+    seen: dict[tuple[str, str, str, int], str] = {}
     for where, row in _rows(path, WIDE_COLUMNS):
         numbers = [column for column in NUMBERS if column in row]
         if not set(numbers) - {"before"}:
             raise LeaderboardError(
                 f"{path}: none of the columns accuracy, gain, forgetting is there; found {', '.join(row)}"
             )
-        key = (row["model"], row["task"], row.get("technique", ""), row.get("seed", "0"))
+        seed = _number(where, row, "seed") if row.get("seed", "").strip() else 0.0
+        if seed != int(seed):
+            raise LeaderboardError(f"{where}, column 'seed': {seed} is not a whole number")
+        key = (row["model"], row["task"], row.get("technique", "") or NO_TECHNIQUE, int(seed))
         if key in seen:
             raise LeaderboardError(f"{where}: the same model and task as in {seen[key]}; keep one of them")
         seen[key] = where
-        known: dict[str, str | float] = {"model": key[0], "task": key[1], "technique": key[2]}
-        known["seed"] = _number(where, row, "seed") if row.get("seed", "").strip() else 0.0
+        known: dict[str, str | float] = {"model": key[0], "task": key[1], "technique": key[2], "seed": seed}
         known |= {column: _number(where, row, column) for column in numbers if row[column].strip()}
         rows.append(known)
     if not rows:

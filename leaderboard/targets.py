@@ -47,7 +47,7 @@ def read_measurements(path: Path) -> Measured:
             known["before"] = known["accuracy"] - known["gain"]
         if "accuracy" not in known and {"before", "gain"} <= set(known):
             known["accuracy"] = known["before"] + known["gain"]
-        place = str(row["technique"]) or "tuned", str(row["model"]), str(row["task"]), int(row["seed"])
+        place = str(row["technique"]), str(row["model"]), str(row["task"]), int(row["seed"])
         cells += [(*place, name, value) for name, value in known.items()]
     return from_cells(cells)
 

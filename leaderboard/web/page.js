@@ -51,7 +51,8 @@ function showTable() {
 }
 
 function makeTable(DataTable) {
-  const number = (of) => ({ data: of, render: (v, kind) => (kind === "sort" || kind === "type" ? (v === null ? -9 : v) : short(v)) });
+  const last = () => (BOARD.measures[chosen.measure] === "regret@1" ? Infinity : -Infinity);
+  const number = (of) => ({ data: of, render: (v, kind) => (kind === "sort" || kind === "type" ? (v === null ? last() : v) : short(v)) });
   table = new DataTable($("board"), {
     paging: false, info: true, autoWidth: false, data: [],
     columns: [
@@ -64,7 +65,7 @@ function makeTable(DataTable) {
       number("value"), number("low"), number("high"),
       { data: null, orderable: false, searchable: false, render: (row) => interval(row.value, row.low, row.high, BOARD.measures[chosen.measure]) },
       { data: "holm", render: (v, kind) => (kind !== "display" ? (v === null ? 9 : v) : v === null ? "–" : v < 0.001 ? "< .001" : v.toFixed(3).replace("0.", ".")) },
-      { data: "given", render: (v, kind) => (kind !== "display" ? (v === null ? -9 : v[0]) : v === null ? "–" : short(v[0]) + (v[1] ? "*" : "")) },
+      { data: "given", render: (v, kind) => (kind !== "display" ? (v === null ? -Infinity : v[0]) : v === null ? "–" : short(v[0]) + (v[1] ? "*" : "")) },
       { data: "coverage", render: (v, kind) => (kind === "display" ? `${Math.round(100 * v)}%` : v) },
       { data: "scorer", orderable: false, searchable: false, render: (i, kind) => {
         if (kind !== "display") return "";
@@ -93,11 +94,12 @@ function plot(place, target) {
     const text = BOARD.tasks.map((task) => `${task}, ${model}`.replace(/[<>&]/g, (c) => ({ "<": "&lt;", ">": "&gt;", "&": "&amp;" })[c]));
     traces.push({ x: own[i], y: y[i], text, name: model.replace(/[<>&]/g, " "), mode: "markers", marker: { size: 7, symbol: i }, hovertemplate: "%{text}<br>score %{x:.3g}, " + what + " %{y:.2f}<extra></extra>" });
   });
+  const scored = BOARD.turned[`${chosen.scorer}/${target}`] ? "score (r is of its negative)" : "score";
   const axis = { gridcolor: quiet, zerolinecolor: quiet };
   $(place).replaceChildren();
   Plotly.newPlot(place, traces, {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink }, margin: { t: 30, r: 10, l: 55, b: 45 },
-    title: { text: what, font: { size: 15 } }, xaxis: { ...axis, title: { text: "score" } }, yaxis: { ...axis, title: { text: what } },
+    title: { text: what, font: { size: 15 } }, xaxis: { ...axis, title: { text: scored } }, yaxis: { ...axis, title: { text: what } },
     legend: { orientation: "h", y: -0.25 },
   }, { responsive: true, displayModeBar: false });
 }

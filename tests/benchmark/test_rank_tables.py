@@ -47,7 +47,7 @@ def test_a_board_of_two_tables(tables: list[str], command: Command, tmp_path: Pa
     assert "54 of 189 scores are empty and count as abstentions" in done.stderr
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"board.md", "board.csv", "board.json", "index.html", "page", "figures"}
-    assert (tmp_path / "out" / "figures" / "tuned-iimm.svg").exists()
+    assert (tmp_path / "out" / "figures" / "tuned-score-iimm.svg").exists()
 
 
 @pytest.mark.parametrize("form", ["text", "md", "latex", "html", "csv"])

@@ -37,6 +37,25 @@ def test_a_score_that_restates_the_accuracy_before_is_not_informative(axis: str)
     assert headroom.holm is None
 
 
+def test_headroom_by_another_name_is_never_informative() -> None:
+    rng = np.random.default_rng(9)
+    ability = rng.uniform(0.1, 0.8, SHAPE)
+    before, trained = (ability + 0.03 * rng.normal(size=SHAPE) for _ in range(2))
+    gain = 0.5 * (1 - ability) + ability - before
+    x = np.stack([1 - trained, 100 * trained, ability])
+    found = {
+        e.scorer: e for e in beyond(["headroom", "percent", "ability"], "full", x, gain, before) if e.axis == "tasks"
+    }
+    assert found["percent"].partial.sign == -found["headroom"].partial.sign != 0
+    assert [name for name, e in found.items() if e.informative] == ["ability"]
+
+
+def test_what_cannot_be_had_is_null_and_not_nan() -> None:
+    flat = beyond(list(SCORES), "full", np.stack(list(SCORES.values())), np.full(SHAPE, 0.2), BEFORE)
+    assert {e.r2_rise for e in flat} == {None}
+    assert not any(e.informative for e in flat)
+
+
 def test_the_rise_in_r2_is_what_the_score_adds_to_headroom() -> None:
     knows, restates, headroom = (FOUND[n, "pooled"].r2_rise for n in ("knows", "restates", "headroom"))
     assert headroom is None

@@ -135,6 +135,27 @@ def test_a_score_of_few_cells_is_compared_on_those(board: Board) -> None:
     assert line.over["headroom"].value == pytest.approx(line.value - rival)
 
 
+def test_a_score_is_compared_with_a_baseline_of_few_cells_on_those() -> None:
+    some = [s for s in SCORES if s.scorer != "headroom" or int(s.task[1:]) % 2]
+    alike = [replace(s, scorer="alike") for s in SCORES if s.scorer == "headroom"]
+    lead = (
+        make_board([*some, *alike], ledger(), permutations=20)
+        .find("alike", "full", "gain", "tasks", "pearson")
+        .over["headroom"]
+    )
+    assert lead.value == pytest.approx(0)
+
+
+def test_a_score_for_one_technique_goes_before_a_general_one_in_any_order() -> None:
+    general = table("s", lambda i, j: NOISE[i, j])
+    own = [
+        replace(s, score=AFTER[int(s.model[1:]), int(s.task[1:])], technique="full", target="accuracy") for s in general
+    ]
+    boards = [make_board(rows, ledger(), permutations=20) for rows in (general + own, own + general)]
+    assert boards[0] == boards[1]
+    assert boards[0].find("s", "full", "accuracy", "tasks", "pearson").value == pytest.approx(1)
+
+
 def test_the_choice_of_a_model_is_judged_by_what_it_loses(board: Board) -> None:
     regret = board.find("noise", "full", "accuracy", "models", "regret@1")
     chosen = AFTER[NOISE.argmax(0), np.arange(12)]

@@ -79,3 +79,13 @@ def test_partial_correlation_is_that_of_the_residuals_and_the_same_for_gain_and_
     assert partial(x, after, before, one)[0] == pytest.approx(expected)
     assert partial(x, after - before, before, one)[0] == pytest.approx(expected)
     assert np.isnan(partial(1 - before, after, before, one)[0])
+
+
+def test_a_point_left_out_leaves_no_trace_however_large() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, 12))
+    x[4] = 1e8
+    keep = 1 - np.eye(12)
+    for measure, values in correlations(x, y, keep).items():
+        assert values[4] == pytest.approx(SCIPY[measure](np.delete(x, 4), np.delete(y, 4))), measure
+    assert np.isnan(pearson(np.full(12, 0.1), y, keep)).all()

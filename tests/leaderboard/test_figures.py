@@ -7,7 +7,7 @@ import numpy as np
 
 from leaderboard import Row, Score, baselines, make_board, measured
 from leaderboard.figures import write_figures
-from leaderboard.page import fitted
+from leaderboard.page import fitted, stem
 
 
 def test_a_technique_has_its_intervals_and_the_points_of_iimm_and_of_the_best(tmp_path: Path) -> None:
@@ -21,8 +21,11 @@ def test_a_technique_has_its_intervals_and_the_points_of_iimm_and_of_the_best(tm
     board = make_board(scores, m, permutations=99)
     paths = write_figures(tmp_path / "figures", board, scores, m)
     assert [path.name for path in paths] == [
-        f"a_b-{what}.{kind}" for what in ("intervals", "iimm", "_x__y_") for kind in ("svg", "png")
+        f"{stem('a/b')}-{what}.{kind}"
+        for what in ("intervals", "score-iimm", f"score-{stem('$x_<y$')}")
+        for kind in ("svg", "png")
     ]
+    assert len({stem(name) for name in ("a b", "a_b", "A_b", "a/b")}) == 4
     for path in paths:
         if path.suffix == ".svg":
             ElementTree.parse(path)

@@ -1,12 +1,13 @@
 """The section on forgetting, of ledgers whose forgetting is planted."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from leaderboard import Row, Score, from_json, make_board, render, to_json
+from leaderboard import Row, Score, baselines, from_json, make_board, measured, render, to_json
 
 MODELS, TASKS = [f"m{i}" for i in range(5)], [f"t{j:02}" for j in range(12)]
 RNG = np.random.default_rng(5)
@@ -94,3 +95,26 @@ def test_a_technique_never_evaluated_elsewhere_has_no_place_in_it() -> None:
     none = make_board(SCORES, ledger(alone=tuple(LOST)), permutations=50)
     assert not none.forgetting
     assert "Forgetting by technique" not in render(none, "md")
+
+
+def test_more_than_full_is_on_the_runs_that_both_have() -> None:
+    rows = [r for r in ledger() if r.technique == "full"]
+    rows += [replace(r, technique="lora") for r in rows if r.trained_on in TASKS[:8]]
+    entries = {f.technique: f for f in make_board(SCORES, rows, permutations=50).forgetting}
+    assert entries["lora"].over_full is not None
+    assert (entries["lora"].over_full.value, entries["lora"].over_full.sign) == (0, 0)
+
+
+def test_the_static_ranking_is_made_of_forgetting_and_predicts_none() -> None:
+    rng = np.random.default_rng(8)
+    lost = rng.normal(0.1, 0.02, (5, 12))
+    rows = []
+    for i, j in np.ndindex(5, 12):
+        rows.append(Row(MODELS[i], "full", 0, TASKS[j], TASKS[j], 0.5, 0.7))
+        rows.append(Row(MODELS[i], "full", 0, TASKS[j], TASKS[j - 1], 0.9, 0.9 - lost[i, j]))
+    board = make_board([*SCORES, *baselines(measured(rows))], rows, permutations=99)
+    line = board.find("static_rank", "full", "forgetting", "tasks", "pearson")
+    assert line.high is not None
+    assert line.high < 0  # backwards, by construction
+    assert line.p is None
+    assert not board.forgetting[0].predicted_by

@@ -128,3 +128,20 @@ def test_the_committed_simulation_chooses_the_jackknife() -> None:
             assert max(np.mean(found["percentile bootstrap"]), np.mean(found["BCa bootstrap"])) < 0.93
     none = {(r["models"], r["tasks"], r["axis"]) for r in rows if not r["coverage"]}
     assert none == {("3", "19", "models"), ("3", "19", "pooled")}
+
+
+def test_what_hangs_on_one_cluster_has_no_interval() -> None:
+    rng = np.random.default_rng(5)
+    x, y = np.zeros((8, 24)), rng.normal(size=(8, 24))
+    x[:, 7] = 1
+    assert interval(x, y, "tasks").value is not None
+    assert interval(x, y, "tasks").low is None
+
+
+def test_p_is_had_from_the_largest_part_without_gaps() -> None:
+    rng = np.random.default_rng(6)
+    x, y = pair(rng, 0.95, {"task": 0.6, "cell": 0.4}, (6, 12))
+    x[2, [0, 3, 4, 5, 7, 8, 9, 11]] = np.nan  # one model lacks most: it is left out, not the tasks
+    found = p_values(x[None], y, "tasks", 199)
+    kept = [0, 1, 3, 4, 5]
+    assert found["pearson"][0] == p_values(x[None, kept], y[kept], "tasks", 199)["pearson"][0] < 0.02
