@@ -59,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     first, second = lead(board).split("]. ")
     assert first.startswith("Under full, knows goes along best with gain over tasks: r .")
-    assert second == "1 of 5 scores say something of the gain that the accuracy before does not: knows."
+    assert second == "1 of 2 scores say something of the gain that the accuracy before does not: knows."
     return out
 
 
