@@ -124,7 +124,7 @@ def predictions(board: Board) -> str:
     loaded = suite.load(board.suite)
     cells = score.score_suite(loaded, predict.scores_for_all_techniques(None), Cache(), quiet=True).cells
     found = predict.predict(loaded.name, cells, rank.measurements(loaded))
-    table = []
+    tables: dict[str, list[list[str]]] = {"gain": [], "forgetting": []}
     for technique, target in dict.fromkeys((line.technique, line.target) for line in found.lines):
         lines = {x.predictor: x for x in found.lines if (x.technique, x.target) == (technique, target)}
         singles = [x for name, x in lines.items() if name not in (*predict.BASELINES, "zero_shot_accuracy")]
@@ -135,9 +135,10 @@ def predictions(board: Board) -> str:
             models = f"{100 * x.models.mae:.1f}" if x.models else "–"
             error = f"{100 * x.tasks.mae:.1f} [{100 * x.tasks.low:.1f}, {100 * x.tasks.high:.1f}]"
             r2 = f"{x.tasks.r2 + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
-            table.append([f"{target} under {technique}", shown, error, r2, f"{x.tasks.coverage:.0%}", models])
+            tables[target].append([f"{target} under {technique}", shown, error, r2, f"{x.tasks.coverage:.0%}", models])
     head = ["predicting", "from", "error, task left out", "R²", "in the 90 % interval", "error, model left out"]
-    return tabulate(table, head, "pipe", disable_numparse=True)
+    gain, forgotten = (tabulate(table, head, "pipe", disable_numparse=True) for table in tables.values())
+    return f"{gain}\n\n{_folded('The same for forgetting', forgotten)}"
 
 
 BLOCKS: dict[str, Callable[[Board], str]] = {
