@@ -1,6 +1,7 @@
 """`rank` for anybody's tables."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_a_board_can_be_cited_and_checked(tables: list[str], command: Command, t
     assert other.returncode == 1
     assert f"made of other tables, or by another procedure: {meta['board']} then" in other.stdout
     assert "mine accuracy tuned models kendall: value" in other.stdout
-    assert "and 76 more" in other.stdout
+    assert re.search(r"^and \d+ more$", other.stdout, re.M)
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"meta": {"board": 3, "made": 4}, "rows": []}'])

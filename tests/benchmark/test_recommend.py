@@ -75,7 +75,9 @@ def test_the_regret_of_perfect_predictions_is_none() -> None:
     gain = (0.5 * headroom + 0.3 * probe).T
     accuracy = 1 - headroom.T + gain
     values = {"full": {"gain": gain, "accuracy": accuracy, "forgetting": 0 * gain}}
-    m = leaderboard.Measured(("a", "b", "c"), tuple(map(str, range(10))), ("full",), (0,), values)
+    by_seed = {"full": {target: of[..., None] for target, of in values["full"].items()}}
+    names = ("a", "b", "c"), tuple(map(str, range(10))), ("full",), (0,)
+    m = leaderboard.Measured(*names, by_seed, values, {"full": 1 - headroom.T})
     lost, static = recommend.regrets(known, m)
     assert lost < 1e-6
     assert static > 0.01
