@@ -208,11 +208,12 @@ def _rank(args: argparse.Namespace) -> None:
         for s in leaderboard.read_scores(path)
         if not s.technique and s.model in models and s.task in tasks
     ]
-    board = rank.rank(suite.name, cells + rank.ledger_scores(rows, None), rows, _cache(args))
+    cells += rank.ledger_scores(rows, None)
+    board = rank.rank(suite.name, cells, rows, _cache(args))
     if args.check:
         return _check_board(args, board)
     measured = leaderboard.measured(rows)
-    table = rank.score_table(cells + rank.ledger_scores(rows, None))
+    table = rank.score_table(cells)
     words = rank.task_words(suite, _cache(args))
     paths = rank.publish(board, _out(args, suite), args.said, table, measured, words, args.figures)
     shown = leaderboard.only(board, args.target, args.axis)

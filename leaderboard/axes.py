@@ -17,6 +17,11 @@ def along(axis: str, table: Floats) -> Floats:
     return table if axis == "tasks" else np.swapaxes(table, -1, -2)
 
 
+def or_null(value: float) -> float | None:
+    """A number, or None where it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
 def over_groups(values: Floats) -> Floats:
     """(S, groups, B) to (S, B): the mean, groups without a value left out."""
     known = np.isfinite(values)

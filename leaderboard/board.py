@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard import choice, correlation
-from leaderboard.axes import AXES, along, leave_one_out, over_groups
+from leaderboard.axes import AXES, along, leave_one_out, or_null, over_groups
 from leaderboard.beyond import BASELINES, Beyond, beyond
 from leaderboard.correlation import MEASURES
 from leaderboard.errors import LeaderboardError
@@ -88,6 +88,11 @@ class Board:
     turned: dict[str, tuple[str, ...]]
     seconds: dict[str, float]
 
+    def informative(self, technique: str) -> list[Beyond]:
+        """Over tasks, what is informative beyond the accuracy before: the largest partial correlations first."""
+        told = [e for e in self.beyond if (e.technique, e.axis) == (technique, "tasks") and e.informative]
+        return sorted(told, key=lambda e: -abs(e.partial.value or 0.0))
+
     def find(self, scorer: str, technique: str, target: str, axis: str, measure: str) -> Line:
         return next(
             x
@@ -125,16 +130,16 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 @lru_cache
-def _is_plain(kind: Any) -> bool:
+def _isor_null(kind: Any) -> bool:
     """Whether JSON gives such a value back as it was: no class and no tuple is in it."""
     if dataclasses.is_dataclass(kind) or typing.get_origin(kind) is tuple:
         return False
-    return all(_is_plain(part) for part in typing.get_args(kind))
+    return all(_isor_null(part) for part in typing.get_args(kind))
 
 
 def _built(kind: Any, value: Any) -> Any:
     """A value of a declared type from what JSON made of it."""
-    if _is_plain(kind):
+    if _isor_null(kind):
         return value
     of = typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
@@ -267,7 +272,7 @@ def _lines(
     constant = [k.any() and np.ptp(scores[k]) == 0 for scores, k in zip(x, known, strict=True)]
     lines = []
     for measure, values in means.items():
-        of = {name: _plain(p[measure][i]) if measure in p else None for i, name in enumerate(names)}
+        of = {name: or_null(p[measure][i]) if measure in p else None for i, name in enumerate(names)}
         adjusted = holm(of)
         leads = {
             base: estimate(of_base[measure], selections[measure], known & known[places[base]], fisher=False)
@@ -296,7 +301,7 @@ def _lines(
                     float(coverage[i]),
                     bool(constant[i]),
                     float(ties[i]),
-                    {label: _plain(v) for label, v in zip(labels, grouped[measure][i, :, 0], strict=bool(labels))},
+                    {label: or_null(v) for label, v in zip(labels, grouped[measure][i, :, 0], strict=bool(labels))},
                     over,
                 )
             )
@@ -326,10 +331,6 @@ def _leads(
         for measure, of in values.items():
             of[other] = over_groups(own[measure]) - over_groups(rival[measure]) if measure in own else np.nan
     return values
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _between_techniques(lines: Iterable[Line]) -> dict[str, dict[str, float]]:

@@ -54,7 +54,7 @@ def _saved(figure: Any, path: Path) -> list[Path]:
 def _intervals(board: Board, technique: str) -> Any:
     """Scores from best to worst by gain, their correlations with gain and with forgetting beside each other."""
     order = board.ranking[technique]["gain"][::-1]
-    informative = {e.scorer for e in board.beyond if (e.technique, e.axis) == (technique, "tasks") and e.informative}
+    informative = {e.scorer for e in board.informative(technique)}
     figure, axes = _canvas(9, 1.2 + 0.19 * len(order))
     for ax, target in zip(axes, SIDES, strict=True):
         found = {

@@ -42,7 +42,7 @@ def forgetting(m: Measured, correlations: Mapping[str, Iterable[tuple[str, Estim
     entries = []
     for k, table in tables.items():
         known, gain = np.isfinite(table), m.values[k]["gain"]
-        per_task = over_groups(table.T[..., None])[:, 0]
+        per_task = _per_task(table)
         worst = int(np.nanargmax(per_task))
         over = None
         if k != REFERENCE and REFERENCE in tables:
@@ -64,7 +64,11 @@ def forgetting(m: Measured, correlations: Mapping[str, Iterable[tuple[str, Estim
     return tuple(sorted(entries, key=lambda entry: (entry.mean.value or 0.0, entry.technique)))
 
 
+def _per_task(table: Floats) -> Floats:
+    """(tasks,) mean over models."""
+    return over_groups(table.T[..., None])[:, 0]
+
+
 def _means(table: Floats, keep: Floats) -> Floats:
     """(B,) mean over models, then over the tasks kept."""
-    per_task = over_groups(table.T[..., None])[:, 0]
-    return over_groups(np.where(keep > 0, per_task, np.nan)[..., None])[:, 0]
+    return over_groups(np.where(keep > 0, _per_task(table), np.nan)[..., None])[:, 0]

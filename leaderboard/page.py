@@ -23,7 +23,7 @@ from leaderboard.board import Board
 from leaderboard.correlation import MEASURES
 from leaderboard.layout import Layout
 from leaderboard.provenance import Made
-from leaderboard.sections import AXIS_WORDS, EXPLANATION, NOTHING, TITLES, marked, number, p_value, short
+from leaderboard.sections import AXIS_WORDS, EXPLANATION, NOTHING, TITLES, marked, number, p_value, short, starred
 from leaderboard.tables import Score
 from leaderboard.targets import TARGETS, Measured
 
@@ -151,7 +151,7 @@ def lead(board: Board) -> str:
     ]
     if not asked:
         return f"{one} What scores say beyond the accuracy before cannot be told from these measurements."
-    best = sorted((e for e in asked if e.informative), key=lambda e: -abs(e.partial.value or 0.0))
+    best = board.informative(technique)
     told = ", ".join(e.scorer for e in best[:5]) + (f" and {len(best) - 5} more" if len(best) > 5 else "")
     two = f"{len(best)} of {len(asked)} scores say something of the gain that the accuracy before does not"
     return f"{one} {two}{': ' + told if told else ''}."
@@ -188,7 +188,7 @@ def _forgetting(board: Board) -> str:
             "technique": _escaped(f.technique),
             "mean gain": NOTHING if f.gain is None else short(f.gain),
             "mean forgetting": number(f.mean),
-            "more than full": marked(f.over_full, f.over_full is not None and f.over_full.sign != 0),
+            "more than full": starred(f.over_full),
             "worst task": f"{_escaped(f.worst_task)} {short(f.worst)}",
             "predicted by (r over tasks)": ", ".join(
                 f"{_escaped(n)} {short(r.value or 0.0)}" for n, r in f.predicted_by[:5]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard import correlation
-from leaderboard.axes import over_groups
+from leaderboard.axes import or_null, over_groups
 from leaderboard.targets import static_rank
 
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ def pool(technique: str, accuracy: Floats, models: Sequence[str]) -> Pool:
         ][None]
     )[0, 0]
     if whole.shape[0] < 2 or whole.shape[1] < 2:
-        return Pool(technique, len(models), accuracy.shape[1], None, _plain(static), None, None)
+        return Pool(technique, len(models), accuracy.shape[1], None, or_null(static), None, None)
     ranks = correlation.ranks(whole.T)  # (tasks, models), centred
     most = whole.shape[1] * (ranks**2).sum()
     agreement = float((ranks.sum(0) ** 2).sum() / most) if most > 0 else float("nan")
@@ -49,8 +49,8 @@ def pool(technique: str, accuracy: Floats, models: Sequence[str]) -> Pool:
         technique,
         len(models),
         accuracy.shape[1],
-        _plain(1 - agreement),
-        _plain(static),
+        or_null(1 - agreement),
+        or_null(static),
         float((whole.max(0) - whole[best]).mean()),
         models[best],
     )
@@ -80,7 +80,3 @@ def stability(x: Floats, gain: Floats) -> dict[str, float]:
         if np.isfinite(taus).any():
             found[name] = float(np.nanmean(taus))
     return found
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

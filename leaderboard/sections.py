@@ -145,9 +145,8 @@ def _target(board: Board, technique: str, target: str, measures: Sequence[str]) 
             cells["p"] = p_value(first.holm)
         if target == "gain":
             if first is not None:
-                lead = first.over.get("headroom")
                 cells["r given before"] = marked(further[name].partial, further[name].informative)
-                cells["lead over headroom"] = marked(lead, lead is not None and lead.sign != 0)
+                cells["lead over headroom"] = starred(first.over.get("headroom"))
             cells["covers"] = f"{any_line.coverage:.0%}" + (" constant" if any_line.constant else "")
             cells["ms"] = f"{board.seconds[name] * 1000:.1f}" if name in board.seconds else NOTHING
         rows.append(cells)
@@ -164,21 +163,17 @@ def _forgetting(board: Board) -> Iterator[Section]:
         return
     rows: list[dict[str, Cell]] = []
     for f in board.forgetting:
-        telling: list[str] = []
-        for name, r in f.predicted_by[:NAMED]:
-            telling += [Name(name), f" {short(r.value or 0.0)}, "]
-        more = len(f.predicted_by) - NAMED
-        telling = (
-            [*telling[:-1], telling[-1].removesuffix(", ") + (f" and {more} more" if more > 0 else "")]
-            if telling
-            else ["no score"]
-        )
+        telling: list[str] = [] if f.predicted_by else ["no score"]
+        for i, (name, r) in enumerate(f.predicted_by[:NAMED]):
+            telling += [", " if i else "", Name(name), f" {short(r.value or 0.0)}"]
+        if len(f.predicted_by) > NAMED:
+            telling.append(f" and {len(f.predicted_by) - NAMED} more")
         rows.append(
             {
                 "technique": Name(f.technique),
                 "mean gain": NOTHING if f.gain is None else short(f.gain),
                 "mean forgetting": number(f.mean),
-                "more than full": marked(f.over_full, f.over_full is not None and f.over_full.sign != 0),
+                "more than full": starred(f.over_full),
                 "worst task": (Name(f.worst_task), f" {short(f.worst)}"),
                 "predicted by (r over tasks)": tuple(telling),
             }
@@ -203,6 +198,11 @@ def short(value: float) -> str:
 
 def marked(value: Estimate | None, mark: bool) -> str:
     return number(value) + "*" * mark
+
+
+def starred(value: Estimate | None) -> str:
+    """Marked where the interval excludes zero."""
+    return marked(value, value is not None and value.sign != 0)
 
 
 def p_value(value: float | None) -> str:

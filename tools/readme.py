@@ -107,8 +107,7 @@ def beyond(board: Board) -> str:
     """Per technique, the scores that are informative beyond the accuracy before, over tasks."""
     table = []
     for technique in board.techniques:
-        told = [e for e in board.beyond if (e.technique, e.axis) == (technique, "tasks") and e.informative]
-        told.sort(key=lambda e: -abs(e.partial.value or 0.0))
+        told = board.informative(technique)
         words = ", ".join(f"{leaderboard.escaped(e.scorer)} {short(e.partial.value or 0.0)}" for e in told)
         table.append([technique, words or "no score"])
     return tabulate(
