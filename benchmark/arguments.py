@@ -41,6 +41,20 @@ def parser() -> argparse.ArgumentParser:
     )
     suite.add_argument("--models", type=_names, metavar="A,B", help="only these models of the suite")
     suite.add_argument("--tasks", type=_names, metavar="A,B", help="only these tasks of the suite")
+    suite.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where data sets lie (default: $BENCHMARK_DATA or the user's cache folder)",
+    )
+    suite.add_argument("--source", metavar="KIND", help="take tasks from this of their sources, where they have it")
+    machine = argparse.ArgumentParser(add_help=False)
+    machine.add_argument(
+        "--device", default="", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: the accelerator, else the CPU)"
+    )
+    machine.add_argument(
+        "--precision", choices=["fp32", "bf16", "fp16"], default="fp32", help="of the forward pass (default: fp32)"
+    )
     jobs = argparse.ArgumentParser(add_help=False)
     jobs.add_argument(
         "--jobs",
@@ -86,16 +100,27 @@ def parser() -> argparse.ArgumentParser:
         "run",
         "embed, score and rank with the measured ledger; print and write the board",
         suite,
+        machine,
         which,
         jobs,
         out,
         as_board,
-        example="run --scorers all",
+        example="run --scorers all\n  python -m benchmark run --suite iimm --dry-run",
+    )
+    p.add_argument(
+        "--dry-run", action="store_true", help="only say what would be fetched and computed, with sizes and time"
+    )
+    p = command(
+        "fetch",
+        "bring a suite's models and data sets to this machine; goes on where it stopped",
+        suite,
+        example="fetch --suite clip-published --tasks eurosat,gtsrb",
     )
     p = command(
         "embed",
         "fill the cache with the embeddings that scorers read",
         suite,
+        machine,
         jobs,
         example="embed --suite pocket --jobs 2",
     )
@@ -103,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
         "measure",
         "fine-tune, evaluate on every task and add to the ledger; goes on where it stopped",
         suite,
+        machine,
         jobs,
         narrow,
         example="measure --techniques clip_adapter",
@@ -116,6 +142,7 @@ def parser() -> argparse.ArgumentParser:
         "score",
         "score a suite, or anybody's embeddings: an .npz, a .safetensors or a folder of .npy files",
         suite,
+        machine,
         which,
         jobs,
         out,
@@ -155,6 +182,7 @@ def parser() -> argparse.ArgumentParser:
         "predict",
         "how well gain and forgetting are predicted for a task, or a model, never seen",
         suite,
+        machine,
         which,
         jobs,
         out,
@@ -166,6 +194,7 @@ def parser() -> argparse.ArgumentParser:
         "recommend",
         "which model and technique for a folder of images of your own, without fine-tuning",
         suite,
+        machine,
         jobs,
         out,
         narrow,
@@ -186,13 +215,30 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--board", type=Path, metavar="JSON", help="a board that `run` or `rank` wrote")
     p = command("list", "show what there is", suite, example="list tasks --health")
-    p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "suites"])
+    p.add_argument("what", choices=["models", "tasks", "scorers", "techniques", "sources", "suites"])
     p.add_argument(
         "--health",
         action="store_true",
         help="with tasks: zero-shot accuracies and gains, and whether the suite can tell scores apart",
     )
     p.add_argument("--bibtex", action="store_true", help="with scorers: print their references")
+    p = command(
+        "new-card",
+        "write the card of a data set: a folder of images by class, or tar shards on disk, over HTTP or on the Hub",
+        example="new-card my_images --name birds\n  python -m benchmark new-card https://example.org/shards --name birds",
+    )
+    p.add_argument("path", metavar="PATH|URL|hub:ORG/NAME", help="where the images are")
+    p.add_argument("--name", required=True, help="the task's name; the card is NAME.toml")
+    p.add_argument(
+        "--template", help="prompt, with {c} for the class (default: those beside the shards, or 'a photo of a {c}')"
+    )
+    p.add_argument("--out", type=Path, metavar="DIR", default=Path(), help="where the card goes (default: here)")
+    p.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where data sets lie (default: $BENCHMARK_DATA or the user's cache folder)",
+    )
     p = command("cache", "look after the cache", example="cache verify")
     p.add_argument(
         "what",

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,11 @@ class Cache:
             made = compute()
             self.write(key, made)
             return dict(made)
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Remove what has become part of something else."""
+        for key in keys:
+            self.path(key).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def lock(self, key: Key) -> Iterator[None]:

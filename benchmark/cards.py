@@ -15,7 +15,8 @@ SPLITS = ("train", "val", "test")
 class Card:
     """One task: its classes and prompts, the sizes of its splits, and where its images come from.
 
-    `source` holds the options of the source named by `kind`; `folder` is where the card lies, for paths relative to it.
+    `source` holds the options of the source named by `kind`: the first of `sources`, or whichever of them was settled on. `folder` is
+    where the card lies, for paths relative to it. A task without train images is for evaluation only.
     """
 
     name: str
@@ -29,6 +30,12 @@ class Card:
     kind: str
     source: dict[str, Any]
     folder: Path
+    homepage: str = ""
+    sources: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+    @property
+    def evaluation_only(self) -> bool:
+        return not self.sizes["train"]
 
     def prompts(self) -> list[str]:
         """The class prompts, one list after another in template order: C x templates texts, class-major."""
@@ -72,11 +79,11 @@ def load(name: str, base: Path | None = None) -> Card:
 def read(path: Path) -> Card:
     fields = Fields(str(path), read_toml(path, CardError), CardError)
     sizes = Fields(f"{path}: [splits]", fields.take("splits", dict), CardError)
-    source = Fields(f"{path}: [source]", fields.take("source", dict), CardError)
     templates = fields.texts("templates")
     for template in templates:
         if "{c}" not in template:
             raise fields.fail("templates", f"has '{template}', which lacks {{c}}, the place of the class name")
+    found = _sources(path, fields)
     card = Card(
         name=fields.take("name", str),
         title=fields.take("title", str),
@@ -86,19 +93,36 @@ def read(path: Path) -> Card:
         licence=fields.take("licence", str, "not stated"),
         citation=fields.take("citation", str, "none"),
         sizes={split: sizes.take(split, int) for split in SPLITS},
-        kind=source.take("kind", str),
-        source=source.rest(),
+        kind=found[0][0],
+        source=found[0][1],
         folder=path.parent,
+        homepage=fields.take("homepage", str, ""),
+        sources=found,
     )
     sizes.done()
     fields.done()
     if card.name != path.stem:
         raise fields.fail("name", f"is '{card.name}', but the file is called {path.name}; make them agree")
     for split, size in card.sizes.items():
-        if size < len(card.classes):
+        if size < len(card.classes) and not (size == 0 and split != "test" and card.evaluation_only):
             raise sizes.fail(split, f"is {size}: fewer samples than the {len(card.classes)} classes")
-    try:
-        json.dumps(card.source)
-    except TypeError as problem:  # what TOML gives and JSON cannot has no place in a card
-        raise source.fail("kind", f"stands beside a date or time, which no source takes ({problem})") from None
     return card
+
+
+def _sources(path: Path, fields: Fields) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """[source], or the tables of [[source]], the best first."""
+    given = fields.either("source", dict, list)
+    found = []
+    for entry in given if isinstance(given, list) else [given]:
+        if not isinstance(entry, dict):
+            raise fields.fail("source", f"should hold tables, found {entry!r}")
+        source = Fields(f"{path}: [source]", entry, CardError)
+        kind = source.take("kind", str)
+        try:
+            json.dumps(options := source.rest())
+        except TypeError as problem:  # what TOML gives and JSON cannot has no place in a card
+            raise source.fail("kind", f"stands beside a date or time, which no source takes ({problem})") from None
+        found.append((kind, options))
+    if not found:
+        raise fields.fail("source", "is empty; say where the images come from")
+    return tuple(found)

@@ -16,6 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
     args = parser().parse_args(argv)
     args.said = shlex.join(["python", "-m", "benchmark", *(sys.argv[1:] if argv is None else argv)])
+    if getattr(args, "data", None):
+        os.environ["BENCHMARK_DATA"] = str(args.data.resolve())  # the workers read it too
     try:
         COMMANDS[args.command](args)
         sys.stdout.flush()
@@ -44,7 +46,9 @@ def _ours(problem: Exception) -> bool:
 def _suite(args: argparse.Namespace) -> Any:
     from benchmark import suite
 
-    return suite.load(args.suite).narrowed(args.models, args.tasks, getattr(args, "techniques", None))
+    whole = suite.load(args.suite, args.source)
+    part = whole.narrowed(args.models, args.tasks, getattr(args, "techniques", None))
+    return part.run_on(getattr(args, "device", ""), getattr(args, "precision", "fp32"))
 
 
 def _cache(args: argparse.Namespace) -> Any:
@@ -74,8 +78,12 @@ def _run(args: argparse.Namespace) -> None:
     import leaderboard
     from benchmark.run import run
 
-    _say_failures()
     suite = _suite(args)
+    if args.dry_run:
+        from benchmark.plan import plan
+
+        return print(plan(suite, args.scorers, _cache(args)), end="")
+    _say_failures()
     board, paths = run(
         suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said, args.figures
     )
@@ -83,8 +91,15 @@ def _run(args: argparse.Namespace) -> None:
     _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
+def _fetch(args: argparse.Namespace) -> None:
+    from benchmark.embed import fetch
+
+    fetch(_suite(args), args.quiet)
+    _say(args, "fetch: everything is here")
+
+
 def _embed(args: argparse.Namespace) -> None:
-    from benchmark.run import embed_suite
+    from benchmark.embed import embed_suite
 
     made = embed_suite(_suite(args), _cache(args), args.jobs, args.quiet)
     _say(args, f"embed: {made} images encoded" if made else "embed: everything was there")
@@ -95,7 +110,7 @@ def _measure(args: argparse.Namespace) -> None:
 
     from benchmark import measure, suite
 
-    whole, part = suite.load(args.suite), _suite(args)
+    whole, part = suite.load(args.suite, args.source).run_on(args.device, args.precision), _suite(args)
     root = _cache(args).root
     if args.audit:
         found = measure.audit(whole, part, root, args.jobs, args.audit, args.seed, args.quiet)
@@ -129,7 +144,7 @@ def _score(args: argparse.Namespace) -> None:
     from tabulate import tabulate
 
     from benchmark import rank, score
-    from benchmark.run import embed_suite
+    from benchmark.embed import embed_suite
 
     suite, cache = _suite(args), _cache(args)
     embed_suite(suite, cache, args.jobs, args.quiet)
@@ -265,7 +280,7 @@ def _cite(args: argparse.Namespace) -> None:
 
 def _predict(args: argparse.Namespace) -> None:
     from benchmark import predict, rank, score
-    from benchmark.run import embed_suite
+    from benchmark.embed import embed_suite
 
     suite, cache = _suite(args), _cache(args)
     rows = rank.measurements(suite)
@@ -282,14 +297,14 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _recommend(args: argparse.Namespace) -> None:
-    from benchmark import cards, image_folder, rank, recommend
-    from benchmark.run import embed_suite
+    from benchmark import cards, image_folder, rank, recommend, sources
+    from benchmark.embed import embed_suite
 
     suite, cache = _suite(args), _cache(args)
     rows = rank.measurements(suite)
     skipped: list[str] = []
     if args.path.suffix == ".toml" or (not args.path.exists() and str(args.path) in cards.names()):
-        card = cards.load(str(args.path))
+        card = sources.settled(cards.load(str(args.path)), args.source)
     else:
         card, skipped = image_folder.card_of(args.path, args.template, args.names)
     embed_suite(suite, cache, args.jobs, args.quiet)
@@ -334,6 +349,10 @@ def _list(args: argparse.Namespace) -> None:
         _say_failures()
     elif args.what == "tasks":
         _list_tasks(args)
+    elif args.what == "sources":
+        from benchmark import sources
+
+        print(tabulate(sorted(sources.known().items()), ["source", "what it is"]))
     elif args.what == "techniques":
         import importlib.metadata
 
@@ -436,6 +455,14 @@ def _about(key: dict[str, Any]) -> str:
     return f"{len(images)} tasks" if isinstance(images, list) else f"{len(key.get('texts', []))} texts"
 
 
+def _new_card(args: argparse.Namespace) -> None:
+    from benchmark.new_card import new_card
+
+    path, counts = new_card(args.path, args.name, args.template, args.out)
+    print(path)
+    _say(args, f"{counts}; next: name it in a suite's `tasks`, or `python -m benchmark recommend {path}`")
+
+
 def _new_scorer(args: argparse.Namespace) -> None:
     from benchmark.new_scorer import new_scorer
 
@@ -495,6 +522,7 @@ def _pretrain(args: argparse.Namespace) -> None:
 
 COMMANDS = {
     "run": _run,
+    "fetch": _fetch,
     "embed": _embed,
     "measure": _measure,
     "score": _score,
@@ -504,6 +532,7 @@ COMMANDS = {
     "cite": _cite,
     "list": _list,
     "cache": _cache_command,
+    "new-card": _new_card,
     "new-scorer": _new_scorer,
     "check-scorer": _check_scorer,
     "pretrain": _pretrain,

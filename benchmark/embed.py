@@ -1,37 +1,45 @@
 """Filling the cache: image embeddings per (model, task, split) and text embeddings per (model, prompts), each computed once."""
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark import sources
+from benchmark import sources, weights
 from benchmark.cache import Arrays, Cache, Key
 from benchmark.cards import Card
-from benchmark.fingerprint import model_identity
+from benchmark.parallel import parallel
+from benchmark.progress import progress
 from benchmark.suite import Model, Suite
 
 if TYPE_CHECKING:
     from benchmark.encoder import Encoder
 
-PRECISION = "fp32"
+BLOCK = 4096  # images of a split that are encoded, and kept, at a time
 
 
 def image_key(model: Model, card: Card, split: str) -> Key:
     source = sources.source(card)
     return {
         "kind": "images",
-        "model": model_identity(model),
+        "model": weights.identity(model),
         "task": card.identity(),
         "split": split,
         "source": source.version,
         "samples": source.sample_list(card, split),
-        "precision": PRECISION,
+        "precision": model.precision,
     }
 
 
 def text_key(model: Model, texts: list[str]) -> Key:
-    return {"kind": "texts", "model": model_identity(model), "texts": texts, "precision": PRECISION}
+    return {"kind": "texts", "model": weights.identity(model), "texts": texts, "precision": model.precision}
+
+
+def starts(card: Card, split: str) -> range:
+    """The first rows of the blocks of a split."""
+    return range(0, card.sizes[split], BLOCK)
 
 
 class Embedder:
@@ -51,20 +59,53 @@ class Embedder:
         return self._encoder
 
     def images(self, card: Card, split: str) -> Arrays:
-        """`image` float32 (N, D) and `labels` int64 (N,)."""
+        """`image` float32 (N, D), `labels` int64 (N,), and of a vision-only model `source` float32 (N, Z).
 
-        def compute() -> dict[str, Any]:
+        A large split is kept block by block while it is encoded, so that an interruption loses little.
+        """
+        key = image_key(self.model, card, split)
+
+        def compute() -> Arrays:
+            first = starts(card, split)
+            if len(first) == 1:
+                return self._encode(sources.load(card, split))
+            blocks = [self.block(card, split, start) for start in first]
+            return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+        found = self.cache.read(key)
+        if found is None:
+            found = self.cache.get(key, compute)
+            self.cache.forget(block_key(key, start) for start in starts(card, split))
+        return found
+
+    def block(self, card: Card, split: str, start: int) -> Arrays:
+        """The rows from `start` of a large split, kept until the whole is there."""
+
+        def compute() -> Arrays:
             examples = sources.load(card, split)
-            self.encoded += len(examples.labels)
-            return {"image": self.encoder.encode_images(self.encoder.pixels(examples)), "labels": examples.labels}
+            rows = slice(start, start + BLOCK)
+            return self._encode(sources.Examples(examples.images[rows], examples.labels[rows]))
 
-        return self.cache.get(image_key(self.model, card, split), compute)
+        return self.cache.get(block_key(image_key(self.model, card, split), start), compute)
+
+    def _encode(self, examples: "sources.Examples") -> Arrays:
+        self.encoded += len(examples.labels)
+        return {**self.encoder.encode(examples.images), "labels": examples.labels}
 
     def texts(self, texts: list[str]) -> Arrays:
-        """`text` float32 (len(texts), D), and the model's `logit_scale`, `logit_bias` and `n_parameters`."""
+        """`text` float32 (len(texts), D), and the model's `logit_scale`, `logit_bias` and `n_parameters`.
+
+        A vision-only model has no rows of `text` and no scale (NaN)."""
 
         def compute() -> dict[str, Any]:
             encoder = self.encoder
+            if self.model.vision_only:
+                return {
+                    "text": np.zeros((0, 0), np.float32),
+                    "logit_scale": np.array(np.nan),
+                    "logit_bias": np.array(0.0),
+                    "n_parameters": np.array(encoder.n_parameters),
+                }
             return {
                 "text": encoder.encode_texts(texts),
                 "logit_scale": np.array(encoder.logit_scale.item()),
@@ -72,32 +113,104 @@ class Embedder:
                 "n_parameters": np.array(encoder.n_parameters),
             }
 
-        return self.cache.get(text_key(self.model, texts), compute)
+        return self.cache.get(text_key(self.model, [] if self.model.vision_only else texts), compute)
 
 
-def embed_model(suite: Suite, model: Model, root: Path, splits: tuple[str, ...] = ("train",)) -> int:
-    """Everything a suite needs of one model; returns how many images had to be encoded."""
-    single_thread()
-    embedder = Embedder(model, Cache(root))
-    for card in suite.tasks:
-        for split in splits:
-            embedder.images(card, split)
-        embedder.texts(card.prompts())
-    if suite.source_vocabulary:
-        embedder.texts(list(suite.source_vocabulary))
-    return embedder.encoded
+def block_key(whole: Key, start: int) -> Key:
+    return {**whole, "kind": "blocks", "rows": [start, BLOCK]}
 
 
-def missing(suite: Suite, cache: Cache, splits: tuple[str, ...] = ("train",)) -> dict[str, int]:
-    """Number of cache entries each model still lacks; models that lack none are left out."""
-    lacking = {}
+@dataclass(frozen=True)
+class Work:
+    """Something to embed: `images` rows of a split of a task from `start`, or, without a split, the texts of a suite."""
+
+    model: Model
+    card: Card | None
+    split: str
+    start: int
+    images: int
+
+
+def lacking(suite: Suite, cache: Cache, splits: tuple[str, ...] = ("train",)) -> list[Work]:
+    """What the cache lacks of a suite's embeddings, block by block and model by model. The files of its models and tasks must be here."""
+    work = []
     for model in suite.models:
-        keys = [image_key(model, card, split) for card in suite.tasks for split in splits]
-        keys += [text_key(model, card.prompts()) for card in suite.tasks]
-        keys += [text_key(model, list(suite.source_vocabulary))] if suite.source_vocabulary else []
-        if absent := sum(not cache.path(key).exists() for key in keys):
-            lacking[model.name] = absent
-    return lacking
+        for card in suite.tasks:
+            for split in splits:
+                if not card.sizes[split]:
+                    continue
+                key = image_key(model, card, split)
+                if cache.path(key).exists():
+                    continue
+                blocks = starts(card, split)
+                for start in blocks:
+                    if len(blocks) == 1 or not cache.path(block_key(key, start)).exists():
+                        work.append(Work(model, card, split, start, min(BLOCK, card.sizes[split] - start)))
+        if any(not cache.path(text_key(model, texts)).exists() for texts in _texts(suite, model)):
+            work.append(Work(model, None, "", 0, 0))
+    return work
+
+
+def _texts(suite: Suite, model: Model) -> list[list[str]]:
+    if model.vision_only:
+        return [[]]
+    vocabulary = [list(suite.source_vocabulary)] if suite.source_vocabulary else []
+    return [card.prompts() for card in suite.tasks] + vocabulary
+
+
+_embedders: dict[tuple[Model, Path], Embedder] = {}
+
+
+def do(work: Work, suite: Suite, root: Path) -> int:
+    """One piece of work; returns how many images had to be encoded. A process keeps the model it used last."""
+    if work.model.device in ("", "cpu"):
+        single_thread()
+    embedder = _embedders.get((work.model, root))
+    if embedder is None:
+        _embedders.clear()
+        embedder = _embedders[work.model, root] = Embedder(work.model, Cache(root))
+    before = embedder.encoded
+    if work.card is None:
+        for texts in _texts(suite, work.model):
+            embedder.texts(texts)
+    elif len(starts(work.card, work.split)) == 1:
+        embedder.images(work.card, work.split)
+    else:
+        embedder.block(work.card, work.split, work.start)
+    return embedder.encoded - before
+
+
+def fetch(suite: Suite, quiet: bool = False) -> None:
+    """Bring to this machine what models and tasks lack; does nothing where everything is here."""
+
+    def say(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    for model in suite.models:
+        weights.fetch(model, say)
+    for card in suite.tasks:
+        sources.fetch(card, say)
+
+
+def embed_suite(
+    suite: Suite, cache: Cache, jobs: int, quiet: bool = False, splits: tuple[str, ...] = ("train",)
+) -> int:
+    """Embed what the cache lacks; returns the number of images encoded. Loads torch only where something is missing."""
+    fetch(suite, quiet)
+    work = lacking(suite, cache, splits)
+    if not work:
+        return 0
+    from joblib import delayed
+
+    from benchmark.encoder import device_of
+
+    if any(device_of(model.device).type != "cpu" for model in suite.models):
+        jobs = 1  # workers would only wait for the accelerator, each with a model of its own in its memory
+    total = sum(part.images for part in work)
+    done = parallel((delayed(do)(part, suite, cache.root) for part in work), jobs)
+    sizes = [part.images for part in work]
+    return sum(progress(done, total, "embed", quiet, unit=" images", sizes=sizes))
 
 
 def single_thread() -> None:

@@ -51,6 +51,15 @@ class Fields:
             raise self.fail(field, f"should be {_NAMES[kind]}, found {value!r}")
         return value
 
+    def has(self, field: str) -> bool:
+        return field in self._left
+
+    def either(self, field: str, *kinds: type) -> Any:
+        """A field that may be of several types."""
+        if field in self._left and type(self._left[field]) in kinds:
+            return self._left.pop(field)
+        return self.take(field, kinds[0])
+
     def texts(self, field: str, *, least: int = 1, default: list[str] | None = None) -> list[str]:
         if field not in self._left and default is not None:
             return default

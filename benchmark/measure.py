@@ -4,15 +4,16 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmark import ledger
 from benchmark.cache import Cache
-from benchmark.embed import embed_model, single_thread
-from benchmark.errors import LedgerError, unknown
+from benchmark.cards import SPLITS
+from benchmark.embed import embed_suite, single_thread
+from benchmark.errors import InputError, LedgerError, UsageError, unknown
 from benchmark.fingerprint import conditions
 from benchmark.ledger import Run
 from benchmark.parallel import parallel
@@ -28,6 +29,7 @@ def planned(suite: Suite) -> list[Run]:
         for model in suite.models
         for technique in suite.techniques
         for card in suite.tasks
+        if not card.evaluation_only
     ]
 
 
@@ -121,13 +123,16 @@ def _outcomes(suite: Suite, runs: list[Run], root: Path, jobs: int) -> Iterator[
 
 def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = False, dry: bool = False) -> int:
     """Measure every run of `narrowed` that the ledger of `suite` lacks; returns how many were added."""
+    if suite.published:
+        raise UsageError(f"suite '{suite.name}' reads a published ledger, so there is nothing to measure")
     _known_techniques(narrowed)
     todo = open_runs(narrowed, suite)
     total = len(planned(narrowed))
     if dry or not todo:
         print(f"measure: {len(todo)} of {total} runs left{_estimate(narrowed, suite, todo, jobs)}", file=sys.stderr)
         return 0
-    _embed_all(suite, narrowed, root, jobs, quiet)
+    # first, so that the workers of one model do not wait for each other
+    embed_suite(replace(suite, models=narrowed.models), Cache(root), jobs, quiet, SPLITS)
     added = 0
     for outcome in progress(_outcomes(suite, todo, root, jobs), len(todo), "measure", quiet):
         added += ledger.append(suite.ledger, outcome.run, outcome.before, outcome.after, outcome.notes)
@@ -155,16 +160,12 @@ def _known_techniques(suite: Suite) -> None:
     for technique in suite.techniques:
         if technique.name not in known:
             raise unknown("technique", technique.name, known)
-
-
-def _embed_all(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool) -> None:
-    """Embed first, so that the workers of one model do not wait for each other."""
-    from joblib import delayed
-
-    splits = ("train", "val", "test")
-    work = (delayed(embed_model)(suite, model, root, splits) for model in narrowed.models)
-    for _ in progress(parallel(work, jobs, ordered=False), len(narrowed.models), "embed", quiet):
-        pass
+    for model in suite.models:
+        if model.vision_only:
+            raise InputError(
+                f"model '{model.name}' is vision-only: without texts it has no zero-shot accuracy, and so no gain; "
+                "leave it out with --models, or rank its scores against accuracies of your own with `rank --scores --gains`"
+            )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from benchmark.fingerprint import task_identity
 from benchmark.score import Cell, chosen
 from benchmark.suite import Suite
 from leaderboard import Board, Measured, Row, Score
+from leaderboard.literature import clip_rows
 from leaderboard.page import ScorerWords, TaskWords, write_page
 
 SAMPLES, SAMPLE_SIZE = 8, 64  # images that a task's page shows, and their pixels
@@ -30,7 +32,9 @@ KEY = ("scorer", "target", "technique", "axis", "measure")
 
 
 def measurements(suite: Suite) -> list[Row]:
-    """The rows of a suite's ledger that belong to its models, tasks and techniques."""
+    """The rows of a suite's ledger that belong to its models, tasks and techniques; of a suite with a published ledger, those."""
+    if suite.published:
+        return _published(suite)
     if not suite.ledger.is_dir():
         raise LedgerError(
             f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.name}` makes one"
@@ -47,6 +51,22 @@ def measurements(suite: Suite) -> list[Row]:
         raise LedgerError(
             f"{suite.ledger}: holds no run of the models, tasks and techniques asked for; `python -m benchmark measure` adds them"
         )
+    return rows
+
+
+def _published(suite: Suite) -> list[Row]:
+    """Rows that others measured and published, under this suite's names for models and techniques."""
+    models, tasks = {m.load: m.name for m in suite.models}, {t.name for t in suite.tasks}
+    rows = []
+    for technique in suite.techniques:
+        source, _, theirs = suite.published[technique.name].partition("/")
+        rows += [
+            replace(row, model=models[row.model], technique=technique.name)
+            for row in clip_rows(source, theirs)
+            if row.model in models and row.trained_on in tasks and row.evaluated_on in tasks
+        ]
+    if not rows:
+        raise LedgerError(f"suite '{suite.name}': nothing is published on the models, tasks and techniques asked for")
     return rows
 
 
@@ -216,15 +236,13 @@ def task_words(suite: Suite, cache: Cache) -> dict[str, TaskWords]:
 
 
 def _samples(card: Card) -> dict[str, NDArray[Any]]:
-    from PIL import Image
 
     examples = sources.load(card, "train")
     chosen = [int(np.flatnonzero(examples.labels == c)[0]) for c in np.unique(examples.labels)[:SAMPLES]]
     images = np.zeros((len(chosen), SAMPLE_SIZE, SAMPLE_SIZE, 3), np.uint8)
     for place, i in enumerate(chosen):
-        item = examples.images[i]
-        image = sources.read_image(item) if isinstance(item, Path) else Image.fromarray(item)
-        images[place] = np.asarray(image.convert("RGB").resize((SAMPLE_SIZE, SAMPLE_SIZE)))
+        image = sources.read_image(examples.images[i])
+        images[place] = np.asarray(image.resize((SAMPLE_SIZE, SAMPLE_SIZE)))
     return {"images": images, "labels": examples.labels[chosen]}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -10,32 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import leaderboard
-from benchmark import embed, rank, score
+from benchmark import rank, score, weights
 from benchmark.cache import Cache
-from benchmark.fingerprint import model_identity
-from benchmark.parallel import parallel
-from benchmark.progress import duration, progress
+from benchmark.embed import embed_suite
 from benchmark.suite import Suite
 from leaderboard import Board
-
-
-def embed_suite(
-    suite: Suite, cache: Cache, jobs: int, quiet: bool = False, splits: tuple[str, ...] = ("train",)
-) -> int:
-    """Embed what the cache lacks; returns the number of images encoded. Loads torch only where something is missing."""
-    lacking = embed.missing(suite, cache, splits)
-    if not lacking:
-        return 0
-    from joblib import delayed
-
-    models = [model for model in suite.models if model.name in lacking]
-    started = time.monotonic()
-    work = (delayed(embed.embed_model)(suite, model, cache.root, splits) for model in models)
-    made = sum(progress(parallel(work, jobs, ordered=False), len(models), "embed: models", quiet))
-    if not quiet:
-        spent = time.monotonic() - started
-        print(f"embed: {made} images in {duration(spent)}, {made / spent:.0f} images/s", file=sys.stderr)
-    return made
 
 
 def run(
@@ -97,12 +75,12 @@ def provenance(suite: Suite, names: list[str]) -> dict[str, Any]:
             versions[package] = "not installed"
     return {
         "suite": suite.name,
-        "models": {model.name: model_identity(model) for model in suite.models},
+        "models": {model.name: weights.identity(model) for model in suite.models},
         "tasks": [card.name for card in suite.tasks],
         "techniques": {t.name: t.options for t in suite.techniques},
         "seeds": list(suite.seeds),
         "scorers": names,
-        "precision": embed.PRECISION,
+        "precision": sorted({model.precision for model in suite.models}),
         "versions": versions,
         "python": platform.python_version(),
         "machine": platform.machine(),

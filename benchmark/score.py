@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import scorers
-from benchmark import embed
+from benchmark import embed, weights
 from benchmark.cache import Cache, digest
 from benchmark.cards import Card
 from benchmark.embed import Embedder
 from benchmark.errors import unknown
-from benchmark.fingerprint import model_identity
 from benchmark.parallel import parallel
 from benchmark.progress import progress
 from benchmark.suite import Model, Suite
@@ -109,11 +108,11 @@ def _class_texts(card: Card, texts: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _general(suite: Suite, model: Model, cache: Cache) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation of a model's embeddings over the train splits of all tasks of the suite, kept in the cache."""
-    key = {"kind": "general", "images": [embed.image_key(model, card, "train") for card in suite.tasks]}
+    key = {"kind": "general", "images": [embed.image_key(model, card, "train") for card in suite.tuned_on]}
 
     def compute() -> dict[str, NDArray[np.float64]]:
         embedder = Embedder(model, cache)
-        rows = np.concatenate([embedder.images(card, "train")["image"] for card in suite.tasks]).astype(np.float64)
+        rows = np.concatenate([embedder.images(card, "train")["image"] for card in suite.tuned_on]).astype(np.float64)
         return {"mean": rows.mean(0), "deviation": rows.std(0)}
 
     found = cache.get(key, compute)
@@ -130,20 +129,21 @@ def embeddings(
     embedder = Embedder(model, cache)
     images, texts = embedder.images(card, "train"), embedder.texts(card.prompts())
     scale, bias = float(texts["logit_scale"]), float(texts["logit_bias"])
-    source = None
-    if suite.source_vocabulary:
+    source = images.get("source")
+    if suite.source_vocabulary and not model.vision_only:
         words = embedder.texts(list(suite.source_vocabulary))["text"]
         source = _softmax(scale * images["image"].astype(np.float64) @ words.T)
     views = None
     if "label_views" in needs:
-        others = [other for other in suite.models if other.name != model.name]
-        views = [_class_texts(card, Embedder(other, cache).texts(card.prompts())["text"]) for other in others]
+        views = [
+            _class_texts(card, Embedder(other, cache).texts(card.prompts())["text"]) for other in _viewers(suite, model)
+        ]
     return scorers.Embeddings(
         images["image"],
         images["labels"],
-        text=_class_texts(card, texts["text"]),
+        text=None if model.vision_only else _class_texts(card, texts["text"]),
         source_probs=source,
-        logit_scale=scale,
+        logit_scale=None if model.vision_only else scale,
         logit_bias=bias,
         class_names=list(card.classes),
         n_parameters=int(texts["n_parameters"]),
@@ -151,6 +151,11 @@ def embeddings(
         general=_general(suite, model, cache) if "general" in needs else None,
         seed=int(digest({"kind": "seed", "model": model.name, "task": card.name})[:8], 16),
     )
+
+
+def _viewers(suite: Suite, model: Model) -> list[Model]:
+    """The other models of a suite that embed class texts."""
+    return [other for other in suite.models if other.name != model.name and not other.vision_only]
 
 
 def _key(suite: Suite, model: Model, card: Card) -> dict[str, Any]:
@@ -167,8 +172,8 @@ def _wanted(suite: Suite, model: Model, names: Iterable[str]) -> dict[str, str]:
     """Under which name each scorer's result is kept: with everything but the embeddings that decides it."""
     functions = scorers.registry().scorers
     pool = {
-        "label_views": lambda: [model_identity(other) for other in suite.models if other.name != model.name],
-        "general": lambda: [embed.image_key(model, card, "train") for card in suite.tasks],
+        "label_views": lambda: [weights.identity(other) for other in _viewers(suite, model)],
+        "general": lambda: [embed.image_key(model, card, "train") for card in suite.tuned_on],
     }
     kept = {}
     for name in names:
@@ -215,7 +220,7 @@ def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: i
     todo: list[tuple[Model, Card, list[str]]] = []
     for model in suite.models:
         wanted = _wanted(suite, model, direct)
-        for card in suite.tasks:
+        for card in suite.tuned_on:
             kept = _table(cache.read(_key(suite, model, card)))
             results[model.name, card.name] = {name: kept[wanted[name]] for name in direct if wanted[name] in kept}
             if lacking := [name for name in direct if wanted[name] not in kept]:
@@ -228,7 +233,7 @@ def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: i
         for (model, card, _), result in zip(todo, progress(made, len(todo), "score", quiet), strict=True):
             results[model.name, card.name] |= result
     for name in direct:
-        for card in suite.tasks:
+        for card in suite.tuned_on:
             scored.cells += _cells(
                 name,
                 functions[name],

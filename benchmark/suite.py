@@ -2,22 +2,23 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import leaderboard
-from benchmark import cards
+from benchmark import cards, sources
 from benchmark.cards import Card
 from benchmark.errors import SuiteError, unknown
 from benchmark.fields import Fields, read_toml
+from leaderboard.literature import clip_sources
 
 OPTIONS = (
-    *("rate", "weight_decay", "momentum", "batch", "accumulate", "epochs", "patience", "warmup"),
+    *("rate", "weight_decay", "momentum", "clip", "batch", "accumulate", "epochs", "patience", "warmup"),
     *("ratio", "reduction", "rank", "scale"),
 )
 WHOLE = ("batch", "accumulate", "epochs", "patience", "reduction", "rank")
-CHOICES = {"optimizer": ("adamw", "sgd"), "precision": ("fp32", "bf16")}
+CHOICES = {"optimizer": ("adamw", "sgd"), "schedule": ("cosine", "constant"), "precision": ("fp32", "bf16")}
 # what the techniques of this package train; the functions themselves, and torch with them, are in `techniques`
 BUILT_IN = {
     "full": "everything: both towers and the scale",
@@ -33,11 +34,23 @@ FOLDER = Path(__file__).parent / "suites"
 
 @dataclass(frozen=True)
 class Model:
-    """A model as the suite names it. `load` is what open_clip loads; a relative local-dir is resolved against the suite file."""
+    """A model as the suite names it, and what it is run on.
+
+    load: what open_clip loads (`ARCHITECTURE/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, or an architecture with `weights`), or
+    `timm:` before what timm loads, for a vision-only encoder with its source classifier. weights: a local checkpoint.
+    bpe: a vocabulary of the text tower's own. device: blank for the accelerator, or the CPU where there is none.
+    """
 
     name: str
     load: str
-    bpe: Path | None
+    bpe: Path | None = None
+    weights: Path | None = None
+    device: str = ""
+    precision: str = "fp32"
+
+    @property
+    def vision_only(self) -> bool:
+        return self.load.startswith("timm:")
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,16 @@ class Suite:
     seeds: tuple[int, ...]
     source_vocabulary: tuple[str, ...]
     ledger: Path
+    published: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def tuned_on(self) -> tuple[Card, ...]:
+        """The tasks that have train images; the others are evaluated on only."""
+        return tuple(card for card in self.tasks if not card.evaluation_only)
+
+    def run_on(self, device: str, precision: str) -> "Suite":
+        """The same suite with its models on another device and in another precision."""
+        return replace(self, models=tuple(replace(m, device=device, precision=precision) for m in self.models))
 
     def narrowed(
         self, models: Iterable[str] | None, tasks: Iterable[str] | None, techniques: Iterable[str] | None = None
@@ -85,33 +108,39 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load(name: str) -> Suite:
-    """A suite by name, or by the path of its file (ending in .toml). Raises SuiteError, or UsageError for an unknown name."""
+def load(name: str, source: str | None = None) -> Suite:
+    """A suite by name, or by the path of its file (ending in .toml). Raises SuiteError, or UsageError for an unknown name.
+
+    source: the kind of source that tasks are taken from where they have it; by default the first whose files are here.
+    """
     if name.endswith(".toml"):
-        return read(Path(name))
+        return read(Path(name), source)
     if name not in names():
         raise unknown("suite", name, names())
-    return read(FOLDER / f"{name}.toml")
+    return read(FOLDER / f"{name}.toml", source)
 
 
-def read(path: Path) -> Suite:
+def read(path: Path, source: str | None = None) -> Suite:
     fields = Fields(str(path), read_toml(path, SuiteError), SuiteError)
     name = fields.take("name", str)
     if name != path.stem:
         raise fields.fail("name", f"is '{name}', but the file is called {path.name}; make them agree")
     ledger = fields.take("ledger", str, "")
-    seeds = fields.take("seeds", list)
+    published = _published(fields)
+    seeds = fields.take("seeds", list, [0] if published else None)
     if not seeds or any(type(seed) is not int for seed in seeds) or len(set(seeds)) < len(seeds):
         raise fields.fail("seeds", f"should hold different whole numbers, found {seeds!r}")
     suite = Suite(
         name=name,
         description=fields.take("description", str, ""),
         models=tuple(_model(path, i, table) for i, table in enumerate(fields.take("models", list))),
-        tasks=tuple(cards.load(task, path.parent) for task in fields.texts("tasks")),
-        techniques=tuple(_technique(path, *item) for item in fields.take("techniques", dict).items()),
+        tasks=tuple(sources.settled(cards.load(task, path.parent), source) for task in fields.texts("tasks")),
+        techniques=tuple(Technique(technique, {}) for technique in published)
+        or tuple(_technique(path, *item) for item in fields.take("techniques", dict).items()),
         seeds=tuple(seeds),
-        source_vocabulary=tuple(fields.texts("source_vocabulary", least=2, default=[])),
+        source_vocabulary=_vocabulary(path, fields),
         ledger=path.parent / ledger if ledger else Path(leaderboard.__file__).parent / "gains" / name,
+        published=published,
     )
     fields.done()
     named: dict[str, tuple[Any, ...]] = {"models": suite.models, "tasks": suite.tasks, "techniques": suite.techniques}
@@ -124,26 +153,77 @@ def read(path: Path) -> Suite:
     return suite
 
 
+def _published(fields: Fields) -> dict[str, str]:
+    """Instead of techniques to measure: the suite's name for each, and which SOURCE/TECHNIQUE of the published ledgers it is."""
+    given = fields.take("published", dict, {})
+    known = [f"{source}/{technique}" for source, technique in clip_sources()] if given else []
+    for name, of in given.items():
+        if of not in known:
+            raise fields.fail("published", f"has '{name}' as {of!r}; known: {', '.join(known)}")
+    return given
+
+
+def _vocabulary(path: Path, fields: Fields) -> tuple[str, ...]:
+    """The texts themselves, or the prompts of the task that is named."""
+    given = fields.either("source_vocabulary", list, str) if fields.has("source_vocabulary") else []
+    if isinstance(given, str):
+        return tuple(cards.load(given, path.parent).prompts())
+    return (
+        tuple(Fields(fields.where, {"source_vocabulary": given}, SuiteError).texts("source_vocabulary", least=2))
+        if given
+        else ()
+    )
+
+
 def _model(path: Path, i: int, table: Any) -> Model:
     if not isinstance(table, dict):
         raise SuiteError(f"{path}: [[models]] entry {i + 1}: should be a table, found {table!r}")
     fields = Fields(f"{path}: [[models]] entry {i + 1}", table, SuiteError)
-    load_name, bpe = fields.take("load", str), fields.take("bpe", str, "")
-    if load_name.startswith("local-dir:"):
-        where = (path.parent / load_name.removeprefix("local-dir:")).resolve()
-        if not (where / "open_clip_config.json").exists():
-            raise fields.fail(
-                "load",
-                f"is '{load_name}', but {where} has no open_clip_config.json; `python -m benchmark pretrain` makes the pocket models",
-            )
-        load_name = f"local-dir:{where}"
-    elif not load_name.startswith("hf-hub:"):
-        raise fields.fail("load", f"is '{load_name}'; give local-dir:PATH or hf-hub:ORG/NAME")
-    model = Model(fields.take("name", str), load_name, (path.parent / bpe).resolve() if bpe else None)
-    if model.bpe and not model.bpe.exists():
-        raise fields.fail("bpe", f"is '{bpe}', but there is no {model.bpe}")
+    model = Model(
+        fields.take("name", str),
+        _resolved(path, fields, fields.take("load", str)),
+        _file(path, fields, "bpe"),
+        _file(path, fields, "weights"),
+    )
     fields.done()
+    if model.name.startswith(".") or set(model.name) & set("/\\:"):
+        raise fields.fail(
+            "name", f"is '{model.name}', which names no file of a ledger; leave out / \\ : and a dot in front"
+        )
+    if model.weights and ("/" in model.load or "local-dir:" in model.load or "hf-hub:" in model.load):
+        raise fields.fail(
+            "weights", f"stands beside '{model.load}', which has weights of its own; give the bare architecture"
+        )
+    if not model.weights and "/" not in model.load and ":" not in model.load:
+        raise fields.fail(
+            "load",
+            f"is '{model.load}'; give ARCHITECTURE/TAG, hf-hub:ORG/NAME, local-dir:PATH, timm:NAME, or `weights` beside it",
+        )
     return model
+
+
+def _resolved(path: Path, fields: Fields, load: str) -> str:
+    """`load` with a relative local-dir resolved against the suite file."""
+    prefix, found, where = load.partition("local-dir:")
+    if not found:
+        return load
+    folder = (path.parent / where).resolve()
+    config = "config.json" if prefix == "timm:" else "open_clip_config.json"
+    if not (folder / config).exists():
+        raise fields.fail(
+            "load", f"is '{load}', but {folder} has no {config}; `python -m benchmark pretrain` makes the pocket models"
+        )
+    return f"{prefix}local-dir:{folder}"
+
+
+def _file(path: Path, fields: Fields, field: str) -> Path | None:
+    given = fields.take(field, str, "")
+    if not given:
+        return None
+    found = (path.parent / given).resolve()
+    if not found.is_file():
+        raise fields.fail(field, f"is '{given}', but there is no {found}")
+    return found
 
 
 def _technique(path: Path, name: str, table: Any) -> Technique:

@@ -23,6 +23,7 @@ from benchmark.suite import TECHNIQUES_GROUP
 from benchmark.workbench import Workbench, average_templates
 
 Tensor = torch.Tensor
+VAL_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def fit(
     """Train `parameters`; leaves them as they were after the epoch that is best on val.
 
     logits: row numbers of the train split to (rows, C) logits. Returns val accuracy per epoch, and the number of steps.
-    Of the options: `accumulate` parts make one batch; after `patience` epochs without a better val accuracy it stops.
+    Of the options: `accumulate` parts make one batch; after `patience` epochs without a better val accuracy it stops; `schedule` is
+    "cosine" or "constant" after the warm-up; gradients are clipped to the norm `clip` (1; 0: not at all).
     """
     parameters = list(parameters)
     rate, batch, epochs = float(options["rate"]), int(options["batch"]), int(options["epochs"])
@@ -65,19 +67,21 @@ def fit(
     part, patience = math.ceil(batch / int(options.get("accumulate", 1))), int(options.get("patience", epochs))
     per_epoch = math.ceil(len(labels) / batch)
     steps, warm = per_epoch * epochs, max(1, round(float(options.get("warmup", 0.0)) * per_epoch * epochs))
+    cosine, clip = options.get("schedule", "cosine") == "cosine", float(options.get("clip", 1.0))
     chance = torch.Generator().manual_seed(seed)
     curve: list[float] = []
     best: list[Tensor] = []
     step = since = 0
     while len(curve) < epochs and since < patience:
         for rows in torch.randperm(len(labels), generator=chance).split(batch):
-            decay = 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, steps - warm)))
+            decay = 0.5 * (1 + math.cos(math.pi * max(0, step - warm) / max(1, steps - warm))) if cosine else 1.0
             optimizer.param_groups[0]["lr"] = rate * min((step + 1) / warm, decay)
             optimizer.zero_grad()
             for some in rows.split(part):
                 loss: Tensor = F.cross_entropy(logits(some), labels[some]) * (len(some) / len(rows))
                 loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
+            if clip:
+                nn.utils.clip_grad_norm_(parameters, clip)
             optimizer.step()
             step += 1
         since += 1
@@ -185,7 +189,7 @@ def _in_towers(name: str, prepare: Prepare, bench: Workbench, card: Card, option
     def val_accuracy() -> float:
         encoder.model.eval()
         with torch.inference_mode():
-            found = accuracy(classify(val), val_labels)
+            found = accuracy(torch.cat([classify(part) for part in val.parts(VAL_BATCH)]), val_labels)
         encoder.model.train()
         return found
 

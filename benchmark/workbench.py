@@ -1,9 +1,10 @@
 """Everything a technique needs of one model and its suite, loaded once per process."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from benchmark.encoder import Encoder
 
 Tensor = torch.Tensor
+HELD = 2**30  # bytes of decoded images that are kept of one split
 
 
 def average_templates(texts: Tensor, templates: int) -> Tensor:
@@ -27,12 +29,38 @@ def average_templates(texts: Tensor, templates: int) -> Tensor:
     return F.normalize(texts.unflatten(0, (-1, templates)).mean(1), dim=-1)
 
 
+class Pixels:
+    """The images of a split as the model takes them, uint8 (n, 3, S, S) by rows: kept where all fit into `HELD`, else decoded when asked for."""
+
+    def __init__(self, encoder: "Encoder", examples: Examples) -> None:
+        self.encoder, self.examples = encoder, examples
+        size = 3 * encoder.size**2 * len(examples.labels)
+        self.held = encoder.pixels(examples) if size <= HELD else None
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        if self.held is not None:
+            return self.held[rows]
+        images = self.examples.images
+        chosen = images[rows] if isinstance(rows, slice) else [images[i] for i in rows.tolist()]
+        return self.encoder.pixels(Examples(chosen, np.zeros(len(chosen), np.int64)))
+
+    def parts(self, most: int) -> Iterator[Tensor]:
+        """All rows in order, at most so many at a time."""
+        for start in range(0, len(self.examples.labels), most):
+            yield self[start : start + most]
+
+    def embeddings(self, encoder: "Encoder") -> Tensor:
+        """(N, D) as an encoder like this one, perhaps tuned, gives them."""
+        found = encoder.encode(self.examples.images)["image"] if self.held is None else encoder.encode_images(self.held)
+        return torch.from_numpy(found)
+
+
 class Workbench:
     def __init__(self, model: Model, tasks: Sequence[Card], cache: Cache) -> None:
         self.model, self.tasks = model, tuple(tasks)
         self._embedder = Embedder(model, cache)
         self._examples: dict[tuple[str, str], Examples] = {}
-        self._pixels: dict[tuple[str, str], Tensor] = {}
+        self._pixels: dict[tuple[str, str], Pixels] = {}
         self._embeddings: dict[tuple[str, str], Tensor] = {}
         self._texts: dict[str, Tensor] = {}
 
@@ -45,10 +73,9 @@ class Workbench:
             self._examples[card.name, split] = sources.load(card, split)
         return self._examples[card.name, split]
 
-    def pixels(self, card: Card, split: str) -> Tensor:
-        """uint8 (N, 3, S, S), held in memory."""
+    def pixels(self, card: Card, split: str) -> Pixels:
         if (card.name, split) not in self._pixels:
-            self._pixels[card.name, split] = self.encoder.pixels(self._load(card, split))
+            self._pixels[card.name, split] = Pixels(self.encoder, self._load(card, split))
         return self._pixels[card.name, split]
 
     def labels(self, card: Card, split: str) -> Tensor:
@@ -92,7 +119,7 @@ class Workbench:
         """Test accuracy of a tuned encoder on every task, each through its own prompts."""
         result = {}
         for card in self.tasks:
-            images = torch.from_numpy(encoder.encode_images(self.pixels(card, "test")))
+            images = self.pixels(card, "test").embeddings(encoder)
             texts = average_templates(torch.from_numpy(encoder.encode_texts(card.prompts())), len(card.templates))
             result[card.name] = float(((images @ texts.T).argmax(1) == self.labels(card, "test")).double().mean())
         return result

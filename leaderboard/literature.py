@@ -27,8 +27,8 @@ def clip_sources() -> list[tuple[str, str]]:
     return list(dict.fromkeys((r["source"], r["technique"]) for r in _rows("clip_finetuning")))
 
 
-def clip(source: str, technique: str) -> Measured:
-    """The gains, and where they were measured the forgetting, of CLIPs as one source has them."""
+def clip_rows(source: str, technique: str) -> list[Row]:
+    """What one source measured of fine-tuned CLIPs, models named ARCHITECTURE/TAG; only runs whose own task was evaluated too."""
     rows = [
         Row(
             f"{r['model']}/{r['pretrained']}",
@@ -43,7 +43,20 @@ def clip(source: str, technique: str) -> Measured:
         if (r["source"], r["technique"]) == (source, technique)
     ]
     home = {(r.model, r.trained_on) for r in rows if r.trained_on == r.evaluated_on}
-    return measured(r for r in rows if (r.model, r.trained_on) in home)
+    return [r for r in rows if (r.model, r.trained_on) in home]
+
+
+def clip(source: str, technique: str) -> Measured:
+    """The gains, and where they were measured the forgetting, of CLIPs as one source has them."""
+    return measured(clip_rows(source, technique))
+
+
+def sizes() -> dict[str, tuple[float, float]]:
+    """Millions of parameters, and billions of floating-point operations for an image with a text, of open_clip's models (ARCHITECTURE/TAG)."""
+    return {
+        f"{r['name']}/{r['pretrained']}": (float(r["params (M)"]), float(r["FLOPs (B)"]))
+        for r in _rows("openclip_zeroshot")
+    }
 
 
 def clip_board(source: str, technique: str, permutations: int = 2000) -> Board:
@@ -53,9 +66,9 @@ def clip_board(source: str, technique: str, permutations: int = 2000) -> Board:
     """
     m = clip(source, technique)
     scores = baselines(m)
-    size = {f"{r['name']}/{r['pretrained']}": float(r["params (M)"]) for r in _rows("openclip_zeroshot")}
+    size = sizes()
     scores += [
-        Score("n_parameters", model, task, size[model]) for model in m.models for task in m.tasks if model in size
+        Score("n_parameters", model, task, size[model][0]) for model in m.models for task in m.tasks if model in size
     ]
     for other, same in clip_sources():
         if same == technique and other != source:

@@ -194,7 +194,7 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
             'load = "hf-hub:org/name"\nbpe = "none.gz"',
             "field 'bpe' is 'none.gz', but there is no",
         ),
-        ('load = "hf-hub:org/name"', 'load = "ViT-B-32"', "field 'load' is 'ViT-B-32'; give local-dir:PATH or hf-hub:"),
+        ('load = "hf-hub:org/name"', 'load = "ViT-B-32"', "field 'load' is 'ViT-B-32'; give ARCHITECTURE/TAG"),
         ("rate = 1e-3", "rate = nan", "field 'rate' is nan; give a number of at least 0"),
         ("epochs = 2", "epochs = 2.5", "field 'epochs' is 2.5; give a whole number"),
         ("epochs = 2", "epochs = 2\nwarm_up = 1", "field 'warm_up' is not known; known: optimizer, precision, rate"),

@@ -14,7 +14,7 @@ import pytest
 import leaderboard
 from benchmark import cards, predict, rank, recommend, score, suite
 from benchmark.cache import Cache
-from benchmark.run import embed_suite
+from benchmark.embed import embed_suite
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Pictures = Callable[..., Path]

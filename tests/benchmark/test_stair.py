@@ -18,9 +18,9 @@ import pytest
 import leaderboard
 from benchmark import embed, ledger, measure, rank, score, suite, workbench
 from benchmark.cache import Cache
+from benchmark.embed import embed_suite
 from benchmark.errors import LedgerError
 from benchmark.ledger import Run
-from benchmark.run import embed_suite
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -430,7 +430,7 @@ def test_embedding_loads_no_model_where_nothing_is_missing(measured: Path, monke
     monkeypatch.setattr(encoder, "Encoder", None)
     loaded = small(measured)
     assert embed_suite(loaded, Cache(measured / "cache"), 1, quiet=True, splits=("train", "val", "test")) == 0
-    assert embed.embed_model(loaded, loaded.models[0], measured / "cache") == 0
+    assert embed.lacking(loaded, Cache(measured / "cache"), ("train", "val", "test")) == []
 
 
 def test_static_rank_is_that_of_the_leaderboard(measured: Path) -> None:

@@ -127,7 +127,7 @@ def test_lora_starts_as_the_identity_and_folds_to_what_it_was(
     model: str, small_suite: Path, shared_cache: Path
 ) -> None:
     b = bench(small_suite, shared_cache, model)
-    module, pixels = copy.deepcopy(b.encoder.model), b.encoder.normalise(b.pixels(b.tasks[0], "test"))
+    module, pixels = copy.deepcopy(b.encoder.model), b.encoder.normalise(b.pixels(b.tasks[0], "test")[:])
     with torch.no_grad():
         plain = module.encode_image(pixels)
         chosen = list(techniques._low_rank(module, {"rank": 4}))
@@ -302,13 +302,13 @@ def test_an_accelerator_is_used_and_embeds_the_same(
     small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = bench(small_suite, shared_cache)
-    there = b.encoder.encode_images(b.pixels(b.tasks[0], "test"))
+    there = b.encoder.encode_images(b.pixels(b.tasks[0], "test")[:])
     tuned = TECHNIQUES["lora"](b, b.tasks[0], OPTIONS["lora"], 0)
     assert (tuned.device, tuned.precision) == (torch.accelerator.current_accelerator().type, "bf16")
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     here = bench(small_suite, shared_cache)
     assert here.encoder.device.type == "cpu"
-    np.testing.assert_allclose(here.encoder.encode_images(here.pixels(here.tasks[0], "test")), there, atol=1e-4)
+    np.testing.assert_allclose(here.encoder.encode_images(here.pixels(here.tasks[0], "test")[:]), there, atol=1e-4)
 
 
 def test_sgd_is_sgd_with_momentum() -> None:
@@ -363,7 +363,7 @@ def test_every_technique_is_listed() -> None:
 
 
 def test_every_technique_of_the_suites_is_known() -> None:
-    for name in suite.names():
-        assert {t.name for t in suite.load(name).techniques} <= set(TECHNIQUES)
+    for loaded in map(suite.load, suite.names()):
+        assert loaded.published or {t.name for t in loaded.techniques} <= set(TECHNIQUES)
     assert cards.SPLITS == ("train", "val", "test")
     assert techniques.__doc__

@@ -1,0 +1,153 @@
+"""torchvision: any of its classification data sets, downloaded by itself.
+
+What is downloaded is what torchvision checks by the digests in its own code. Labels are read once and kept in the data folder.
+"""
+
+import functools
+import inspect
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.cards import Card
+from benchmark.errors import InputError
+from benchmark.sources.base import Examples, Labels, Lazy, Say, Source, bad, data_folder, table, text, where
+from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
+
+LABELS = ("targets", "_labels", "labels", "y")
+
+
+def _root(card: Card) -> Path:
+    given = card.source.get("root")
+    return (card.folder / text(card, "root")).resolve() if given is not None else data_folder() / "torchvision"
+
+
+def _parts(card: Card) -> list[str]:
+    parts = held(card)
+    if not parts:
+        raise bad(card, "train", "is missing; give the arguments of train, val and test, or of 'all'")
+    return parts
+
+
+def _opened(card: Card, part: str, download: bool = False) -> Any:
+    arguments = json.dumps(table(card, part), sort_keys=True)
+    return _open(text(card, "dataset"), str(_root(card)), arguments, download, where(card))
+
+
+@functools.lru_cache(maxsize=64)
+def _open(name: str, root: str, arguments: str, download: bool, card: str) -> Any:
+    from torchvision import datasets
+
+    kind = getattr(datasets, name, None)
+    if not (inspect.isclass(kind) and issubclass(kind, datasets.VisionDataset)):
+        raise InputError(f"{card}: [source]: torchvision has no data set '{name}'")
+    given = json.loads(arguments)
+    if "download" in inspect.signature(kind.__init__).parameters:
+        given["download"] = download
+    try:
+        Path(root).mkdir(parents=True, exist_ok=True)
+        opened: Any = kind
+        return opened(root=root, **given)
+    except TypeError as problem:
+        raise InputError(f"{card}: [source]: torchvision's {name} does not take {arguments} ({problem})") from None
+    except Exception as problem:  # what a data set raises depends on its files and on the network
+        said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise InputError(f"torchvision's {name} cannot be had in {root} ({said})") from None
+
+
+def _manifest(card: Card, part: str) -> Path:
+    of = digest(
+        np.zeros(0, np.int64), [str(_root(card)), text(card, "dataset"), json.dumps(table(card, part), sort_keys=True)]
+    )
+    return data_folder() / card.name / "torchvision" / f"{part}-{of[:12]}.npz"
+
+
+def _fetch(card: Card, say: Say) -> None:
+    for part in _parts(card):
+        path = _manifest(card, part)
+        if path.exists():
+            continue
+        say(f"fetch: torchvision's {text(card, 'dataset')} into {_root(card)}")
+        found = _opened(card, part, download=True)
+        if names := getattr(found, "classes", None):
+            check_names(
+                card,
+                [name if isinstance(name, str) else name[0] for name in names],
+                f"torchvision's {text(card, 'dataset')}",
+            )
+        labels = _read_labels(found, f"torchvision's {text(card, 'dataset')}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part_file = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")
+        np.savez(part_file, labels=labels)
+        os.replace(part_file, path)
+
+
+def _read_labels(found: Any, what: str) -> Labels:
+    """The labels of all samples: from the attribute that holds them, where it agrees with some samples, else from each sample."""
+    some = sorted({0, len(found) // 2, len(found) - 1})
+    pairs = [getattr(found, "samples", None), getattr(found, "_samples", None)]
+    columns = [getattr(found, name, None) for name in LABELS] + [
+        [p[1] for p in several] for several in pairs if several
+    ]
+    for column in columns:
+        if column is None or len(column) != len(found):
+            continue
+        values = np.asarray(column)
+        if values.ndim == 1 and values.dtype.kind in "iu" and all(int(values[i]) == int(found[i][1]) for i in some):
+            return values.astype(np.int64)
+    labels = []
+    for i in range(len(found)):
+        label = found[i][1]
+        if not isinstance(label, int | np.integer):
+            raise InputError(
+                f"{what}: sample {i} has label {label!r}, not a class; only classification data sets can be used"
+            )
+        labels.append(int(label))
+    return np.array(labels, np.int64)
+
+
+def _present(card: Card) -> bool:
+    return all(_manifest(card, part).exists() for part in _parts(card))
+
+
+def _labels(card: Card, split: str) -> tuple[str, Labels]:
+    part = part_of(card, split, _parts(card))
+    path = _manifest(card, part)
+    if not path.exists():
+        raise InputError(
+            f"{where(card)}: torchvision's {text(card, 'dataset')} is not here yet; `python -m benchmark fetch` brings it"
+        )
+    with np.load(path, allow_pickle=False) as file:
+        return part, file["labels"]
+
+
+def _image(card: Card, part: str, i: int) -> Any:
+    return _opened(card, part)[i][0]
+
+
+def _examples(card: Card, split: str) -> Examples:
+    part, labels = _labels(card, split)
+    name = f"torchvision's {text(card, 'dataset')}, {part}"
+    if len(_opened(card, part)) != len(labels):
+        raise InputError(
+            f"{name}: has {len(_opened(card, part))} images, and had {len(labels)} when it was fetched; remove {_manifest(card, part)}"
+        )
+    rows = rows_of(card, split, _parts(card), labels, name)
+    images = [Lazy(functools.partial(_image, card, part, int(i)), f"{name}: image {i}") for i in rows]
+    return Examples(images, labels[rows])
+
+
+def _sample_list(card: Card, split: str) -> str:
+    return digest(_labels(card, split)[1], [text(card, "dataset")])
+
+
+SOURCE = Source(
+    _examples,
+    options=("dataset", "root", "all", "train", "val", "test", "sample"),
+    sample_list=_sample_list,
+    fetch=_fetch,
+    present=_present,
+)
