@@ -59,7 +59,7 @@ class Encoder:
             raise InputError(
                 f"model '{spec.name}': needs a package more ({problem.name}); `pip install 'transferability-benchmark[huggingface]'`"
             ) from None
-        except (OSError, RuntimeError, ValueError, KeyError) as problem:
+        except Exception as problem:  # what the libraries raise depends on the file
             said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             raise InputError(
                 f"model '{spec.name}': {'timm' if spec.vision_only else 'open_clip'} cannot load '{spec.load}': {said}"

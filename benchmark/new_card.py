@@ -84,10 +84,15 @@ def _of_shards(where: str, name: str, out: Path) -> Found:
         )
     counts = {part: sum(len(index(path)[1]) for path in shards(root, part)) for part in parts}
     if parts == ["."]:
-        return class_names(names), _prompts(prompts), _cut(counts["."]), {"kind": "webdataset", **source, "all": "."}
+        return (
+            class_names(names),
+            _prompts(prompts),
+            _cut(counts["."], len(class_names(names))),
+            {"kind": "webdataset", **source, "all": "."},
+        )
     whole = {part: counts.get(part, 0) for part in cards.SPLITS}
     if whole["train"] and not whole["val"]:
-        whole["val"] = min(5000, int(HELD_OUT * whole["train"]))
+        whole["val"] = max(len(class_names(names)), min(5000, int(HELD_OUT * whole["train"])))
         whole["train"] -= whole["val"]
     return (
         class_names(names),
@@ -100,11 +105,11 @@ def _of_shards(where: str, name: str, out: Path) -> Found:
 def _of_folders(folder: Path, out: Path) -> Found:
     found, _ = image_folder.card_of(folder)
     source = {"kind": "folder", **found.source, "path": os.path.relpath(folder.resolve(), out.resolve())}
-    return list(found.classes), [PLAIN], _cut(found.sizes["train"]), source
+    return list(found.classes), [PLAIN], _cut(found.sizes["train"], len(found.classes)), source
 
 
-def _cut(n: int) -> dict[str, int]:
-    test, val = int(TEST * n), int(HELD_OUT * n)
+def _cut(n: int, classes: int) -> dict[str, int]:
+    test, val = (max(classes, int(share * n)) for share in (TEST, HELD_OUT))
     return {"train": n - test - val, "val": val, "test": test}
 
 

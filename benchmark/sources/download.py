@@ -61,7 +61,7 @@ def _rest(url: str, part: Path) -> None:
         goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
         length = answer.headers.get("Content-Length")
         with part.open("ab" if goes_on else "wb") as file:
-            while block := answer.read(BLOCK):
+            while block := answer.read1(BLOCK):  # what has come is written, even where the rest never comes
                 file.write(block)
     came = part.stat().st_size - (start if goes_on else 0)
     if length is not None and came != int(length):

@@ -1,0 +1,93 @@
+"""Architectures that users have, at full size, with weights at random: the whole stair below the ledger, and every technique for a step."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import measure, score, suite
+from benchmark.cache import Cache
+from benchmark.embed import embed_suite
+from benchmark.techniques import TECHNIQUES
+
+pytestmark = pytest.mark.slow
+
+CARD = """\
+name = "{name}"
+title = "Two kinds of noise"
+classes = ["dark noise", "light noise"]
+templates = ["a photo of {{c}}"]
+[splits]
+train = 8
+val = 4
+test = 4
+[source]
+kind = "npz"
+path = "{name}.npz"
+"""
+STEP = "rate = 1e-6\nbatch = 8\nepochs = 1\n"
+
+
+def write_task(folder: Path, name: str, seed: int) -> None:
+    labels = np.tile([0, 1], 8)
+    images = np.random.default_rng(seed).integers(0, 128, (16, 40, 48, 3)) + 100 * labels[:, None, None, None]
+    np.savez(folder / f"{name}.npz", images=images.astype(np.uint8), labels=labels)
+    (folder / f"{name}.toml").write_text(CARD.format(name=name))
+
+
+def write_checkpoint(folder: Path, architecture: str) -> None:
+    """An open_clip local-dir of a named architecture with weights at random, and a tokenizer of its own where it wants Hugging Face's."""
+    import open_clip
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    config = open_clip.get_model_config(architecture)
+    if config["text_cfg"].get("hf_tokenizer_name"):
+        write_tokenizer(folder)
+    model = open_clip.create_model(architecture, pretrained_text=False)
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()}, folder / "open_clip_model.safetensors"
+    )
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+
+
+def write_tokenizer(folder: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", "a", "photo", "of", "dark", "light", "noise"])}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+
+
+def write_suite(folder: Path, model: str, techniques: str) -> suite.Suite:
+    for seed, task in enumerate(("noise", "more_noise")):
+        write_task(folder, task, seed)
+    (folder / "own.toml").write_text(
+        'name = "own"\nseeds = [0]\ntasks = ["noise.toml", "more_noise.toml"]\nledger = "gains"\n'
+        'source_vocabulary = ["a photo of a dog", "a photo of a cat"]\n'
+        f'[[models]]\nname = "model"\n{model}\n{techniques}'
+    )
+    return suite.read(folder / "own.toml")
+
+
+@pytest.mark.parametrize("architecture", ["ViT-B-32", "ViT-B-16-SigLIP", "coca_ViT-B-32", "EVA02-B-16"])
+def test_a_real_architecture_embeds_scores_and_takes_a_step_of_every_technique(
+    tmp_path: Path, architecture: str
+) -> None:
+    write_checkpoint(tmp_path / "weights", architecture)
+    steps = "".join(f"[techniques.{name}]\n{STEP}" for name in TECHNIQUES)
+    loaded, cache = write_suite(tmp_path, 'load = "local-dir:weights"', steps), Cache(tmp_path / "cache")
+    assert embed_suite(loaded, cache, 1, quiet=True) == 16
+    cells = score.score_suite(loaded, ["iimm", "logme", "leep", "zero_shot_margin"], cache).cells
+    assert {c.scorer for c in cells if c.score is not None} >= {"iimm", "leep", "zero_shot_margin"}, cells
+    assert measure.measure(loaded, replace(loaded, tasks=loaded.tasks[:1]), cache.root, 1, quiet=True) == len(
+        TECHNIQUES
+    )
+    notes = [json.loads(line) for line in (tmp_path / "gains" / "model.runs.jsonl").read_text().splitlines()]
+    assert [(n["technique"], n["steps"]) for n in notes] == [(name, 1) for name in TECHNIQUES]

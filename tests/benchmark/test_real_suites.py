@@ -1,0 +1,187 @@
+"""The suites of real models: what they declare, what a dry run says of them, and published measurements as a ledger."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import rank, suite
+from benchmark.errors import LedgerError, SuiteError
+from benchmark.plan import plan
+from benchmark.score import Cell
+
+
+@pytest.fixture(autouse=True)
+def _nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+PROMPTS = {
+    "dtd": "a photo of a {c} texture",
+    "eurosat": "a centered satellite photo of a {c}",
+    "fmow": "a satellite image of a {c}",
+    "gtsrb": 'a photo of a "{c}" traffic sign',
+    "mnist": 'a photo of the number: "{c}"',
+    "svhn": 'a photo of the number: "{c}"',
+    "resisc45": "satellite imagery of {c}",
+}
+
+
+def test_the_study_is_declared_as_its_authors_have_it() -> None:
+    study = suite.load("iimm")
+    assert [m.load for m in study.models] == [
+        "ViT-B-32/openai",
+        "hf-hub:timm/ViT-B-16-SigLIP",
+        "coca_ViT-B-32/laion2b_s13b_b90k",
+        "EVA02-B-16/merged2b_s8b_b131k",
+    ]
+    assert {c.name for c in study.tasks if c.evaluation_only} == {
+        "imagenet_v2",
+        "imagenet_sketch",
+        "imagenet_r",
+        "imagenet_a",
+    }
+    assert all(c.templates == (PROMPTS.get(c.name, "a photo of a {c}"),) for c in study.tasks)
+    assert [t.name for t in study.techniques] == ["full", "bitfit", "attention", "lora", "clip_adapter"]
+    for technique in study.techniques:
+        o = technique.options
+        assert (o["optimizer"], o["momentum"], o["rate"], o["weight_decay"], o["batch"]) == (
+            "sgd",
+            0.9,
+            1e-6,
+            1e-4,
+            128,
+        )
+        assert (o["schedule"], o["clip"]) == ("constant", 0)
+    options = {t.name: t.options for t in study.techniques}
+    assert (options["lora"]["rank"], options["lora"]["scale"]) == (16, 0.2)
+    assert (options["clip_adapter"]["reduction"], options["clip_adapter"]["ratio"]) == (4, 0.2)
+    for card in study.tuned_on:
+        held_out = card.sizes["val"] / (card.sizes["train"] + card.sizes["val"])
+        assert card.sizes["val"] <= 5000 or card.name == "fmow"
+        assert held_out < 0.11 or card.name in ("dtd", "fmow")  # these have an official validation split
+    assert len(study.source_vocabulary) == 1000
+
+
+def test_sizes_are_those_that_the_data_sets_publish() -> None:
+    published = {
+        "mnist": (60000, 10000),
+        "cifar10": (50000, 10000),
+        "cifar100": (50000, 10000),
+        "svhn": (73257, 26032),
+        "stl10": (5000, 8000),
+        "food101": (75750, 25250),
+        "stanford_cars": (8144, 8041),
+        "oxford_pets": (3680, 3669),
+        "imagenet1k": (1281167, 50000),
+        "cub200": (5994, 5794),
+        "pcam": (262144 + 32768, 32768),
+        "fgvc_aircraft": (6667, 3333),
+        "gtsrb": (26640, 12630),
+    }
+    for card in suite.load("clip-published").tasks:
+        if card.name in published:
+            assert (card.sizes["train"] + card.sizes["val"], card.sizes["test"]) == published[card.name], card.name
+
+
+@pytest.mark.parametrize("name", ["iimm", "clip-published"])
+def test_a_dry_run_says_what_would_be_fetched_and_computed(
+    name: str, command: Callable[..., object], tmp_path: Path
+) -> None:
+    ran = command("run", "--suite", name, "--dry-run", "--data", tmp_path / "data")
+    assert ran.returncode == 0, ran.stderr
+    for said in (
+        "ViT-B-32/openai",
+        "To fetch:   about",
+        "To encode:",
+        "on this machine's CPU",
+        "42 scorers on",
+        "GFLOP/s",
+    ):
+        assert said in ran.stdout
+    assert not (tmp_path / "data").exists()
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+
+
+def test_a_dry_run_of_what_is_here_has_nothing_to_fetch(measured: Path) -> None:
+    from benchmark.cache import Cache
+
+    said = plan(suite.load(str(measured / "small.toml")), ["iimm"], Cache(measured / "cache"))
+    assert "To fetch:   nothing" in said
+    assert "To encode:  0 images" in said
+    assert "To score:   1 scorers on 10 (model, task) pairs" in said
+    assert "Ledger:     20 of 20 runs measured" in said
+    said = plan(suite.load(str(measured / "small.toml")), None, Cache(measured / "nowhere"))
+    assert "To encode:  700 images" in said
+
+
+def test_published_measurements_are_the_ledger() -> None:
+    loaded = suite.load("clip-published")
+    rows = rank.measurements(loaded)
+    full = [r for r in rows if r.technique == "full" and r.trained_on == r.evaluated_on]
+    assert {r.model for r in full} == {m.name for m in loaded.models}
+    assert len(full) == 102
+    row = next(r for r in full if (r.model, r.trained_on) == ("RN50-openai", "dtd"))
+    assert (row.before, row.after) == (0.4122, 0.7314)
+    again = [r for r in rows if r.technique == "full (fusion_bench)"]
+    assert any(r.trained_on != r.evaluated_on for r in again)  # forgetting
+    narrowed = rank.measurements(loaded.narrowed(["RN50-openai"], ["dtd", "mnist"], ["full"]))
+    assert {(r.model, r.trained_on) for r in narrowed} == {("RN50-openai", "dtd"), ("RN50-openai", "mnist")}
+    with pytest.raises(LedgerError, match="nothing is published on"):
+        rank.measurements(loaded.narrowed(["RN50-openai"], ["pcam"], ["full"]))
+
+
+def test_scores_are_ranked_against_what_was_published(tmp_path: Path) -> None:
+    from benchmark.cache import Cache
+
+    loaded = suite.load("clip-published").narrowed(None, None, ["full"])
+    rows = rank.measurements(loaded)
+    gains = {(r.model, r.trained_on): r.after - r.before for r in rows if r.trained_on == r.evaluated_on}
+    chance = np.random.default_rng(0)
+    cells = [Cell("knows", *place, gain) for place, gain in gains.items()]
+    cells += [Cell("noise", *place, float(chance.normal())) for place in gains]
+    board = rank.rank(loaded.name, cells, rows, Cache(tmp_path), permutations=100)
+    best = {
+        (line.scorer, line.axis): line.value
+        for line in board.lines
+        if (line.target, line.measure) == ("gain", "pearson") and line.axis == "tasks"
+    }
+    assert best["knows", "tasks"] == pytest.approx(1)
+    assert abs(best["noise", "tasks"]) < 0.6
+
+
+def test_there_is_nothing_to_measure_where_others_did(command: Callable[..., object]) -> None:
+    ran = command("measure", "--suite", "clip-published", "--dry-run")
+    assert (ran.returncode, ran.stderr) == (
+        2,
+        "error: suite 'clip-published' reads a published ledger, so there is nothing to measure\n",
+    )
+
+
+def test_a_published_ledger_that_there_is_not_is_named(tmp_path: Path) -> None:
+    text = (Path(suite.FOLDER) / "clip-published.toml").read_text()
+    (tmp_path / "clip-published.toml").write_text(text.replace('"atlas/full"', '"atlas/lora"'))
+    with pytest.raises(SuiteError, match=r"field 'published' has 'full' as 'atlas/lora'; known: atlas/full, "):
+        suite.read(tmp_path / "clip-published.toml")
+
+
+def test_a_suite_without_its_ledger_says_how_to_make_it() -> None:
+    with pytest.raises(
+        LedgerError, match="there is no ledger yet; `python -m benchmark measure --suite iimm` makes one"
+    ):
+        rank.measurements(suite.load("iimm"))
+
+
+def test_models_that_are_not_known_end_the_command_with_one_line(
+    command: Callable[..., object], small_suite: Path, tmp_path: Path
+) -> None:
+    text = small_suite.read_text()
+    (small_suite.parent / "typo.toml").write_text(
+        text[: text.index("[[models]]")].replace('"small"', '"typo"')
+        + '[[models]]\nname = "m"\nload = "ViT-B-32/openia"\n'
+    )
+    ran = command("embed", "--suite", small_suite.parent / "typo.toml")
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1), ran.stderr
+    assert "did you mean ViT-B-32/openai" in ran.stderr
