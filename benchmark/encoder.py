@@ -204,7 +204,7 @@ class Encoder:
                 self._forward(pixels[:batch])
                 started = time.perf_counter()
                 self._forward(pixels[:batch])
-                self._wait()
+                self.wait()
             except RuntimeError as problem:
                 if not _out_of_memory(problem):
                     raise
@@ -215,7 +215,8 @@ class Encoder:
             best, rate = batch, now
         return best
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Until the device has done what it was given."""
         if self.device.type != "cpu":
             torch.accelerator.synchronize(self.device)
 

@@ -1,57 +1,130 @@
-"""Embedding against the bare `encode_image` loop on the same batches, for every pocket model, and from images to cache.
+"""Embedding against the bare `encode_image` loop on the same batches: every pocket model, or an architecture of open_clip at full size.
 
 python perf/embed.py [--images 8192] [--rounds 5]
+python perf/embed.py --architecture ViT-B-32 --images 256 --rounds 3      (weights at random)
 """
 
 import argparse
+import io
+import json
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from tabulate import tabulate
 
 from benchmark import cards, sources, suite
 from benchmark.cache import Cache
 from benchmark.embed import Embedder
 from benchmark.encoder import BATCH, Encoder
+from benchmark.sources import tars
+from benchmark.suite import Model
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=8192)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--architecture", action="append", help="an open_clip architecture instead of the pocket models"
+    )
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="fp32")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    card = cards.load("shapes")
-    lines = []
-    for spec in suite.load("pocket").models:
-        encoder = Encoder(spec)
-        images = np.asarray(sources.load(card, "train").images)
-        images = np.resize(images, (args.images, *images.shape[1:]))
-        examples = sources.Examples(images, np.zeros(len(images), np.int64))
+    if args.device == "cpu":
+        torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [
+            _compare(spec, args.images, args.rounds, Path(folder))
+            for spec in _models(args.architecture, args.device, args.precision, Path(folder))
+        ]
+    headers = [
+        "model",
+        "batch",
+        "bare loop, images/s",
+        "embedding, images/s",
+        "share",
+        "from the data to the cache, images/s",
+    ]
+    print(tabulate(lines, headers, disable_numparse=True, colalign=("left", *["right"] * 5)))
+
+
+def _models(architectures: list[str] | None, device: str, precision: str, folder: Path) -> Iterator[Model]:
+    if not architectures:
+        yield from suite.load("pocket").run_on(device, precision).models
+        return
+    import open_clip
+    from safetensors.torch import save_file
+
+    for name in architectures:
+        (folder / name).mkdir()
+        config = open_clip.get_model_config(name)
+        config["text_cfg"].pop("hf_tokenizer_name", None)  # no text is embedded here
+        state = open_clip.create_model(name, pretrained_text=False).state_dict()
+        save_file(
+            {key: value.contiguous() for key, value in state.items()}, folder / name / "open_clip_model.safetensors"
+        )
+        (folder / name / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+        yield Model(name, f"local-dir:{folder / name}", device=device, precision=precision)
+
+
+def _compare(spec: Model, n: int, rounds: int, folder: Path) -> list[str]:
+    encoder, card = Encoder(spec), cards.load("shapes")
+    images = np.asarray(sources.load(card, "train").images)
+    if encoder.size != images.shape[1]:
+        images = np.random.default_rng(0).integers(0, 255, (min(n, 256), encoder.size, encoder.size, 3), np.uint8)
+    examples = sources.Examples(np.resize(images, (n, *images.shape[1:])), np.zeros(n, np.int64))
+    encoder.encode(examples.images[:256])  # finds the batch
+    bare, ours = [], []
+    for _ in range(rounds):
         ready = encoder.normalise(encoder.pixels(examples))
-        bare, ours = [], []
-        for _ in range(args.rounds):
-            started = time.perf_counter()
-            with torch.inference_mode():
-                for part in ready.split(BATCH):
-                    encoder.model.encode_image(part, normalize=True)
-            bare.append(len(images) / (time.perf_counter() - started))
-            started = time.perf_counter()
-            encoder.encode_images(encoder.pixels(examples))
-            ours.append(len(images) / (time.perf_counter() - started))
-        with tempfile.TemporaryDirectory() as folder:
-            embedder = Embedder(spec, Cache(Path(folder)))
-            embedder._encoder = encoder
-            started = time.perf_counter()
-            embedder.images(card, "train")
-            whole = card.sizes["train"] / (time.perf_counter() - started)
-        share = np.median(np.array(ours) / np.array(bare))
-        lines.append([spec.name, f"{np.median(bare):.0f}", f"{np.median(ours):.0f}", f"{share:.2f}", f"{whole:.0f}"])
-    headers = ["model", "bare loop, images/s", "embedding, images/s", "share", "drawn, embedded and cached, images/s"]
-    print(tabulate(lines, headers, disable_numparse=True, colalign=("left", *["right"] * 4)))
+        started = time.perf_counter()
+        with torch.inference_mode(), encoder.casting():
+            for part in ready.split(encoder.batch or BATCH):
+                encoder.model.encode_image(part, normalize=True)
+        encoder.wait()
+        bare.append(n / (time.perf_counter() - started))
+        del ready
+        started = time.perf_counter()
+        encoder.encode(examples.images)
+        ours.append(n / (time.perf_counter() - started))
+    share = np.median(np.array(ours) / np.array(bare))
+    whole = _drawn(spec, encoder, folder) if encoder.size == 32 else _shards(encoder, n, folder)
+    return [
+        spec.name,
+        str(encoder.batch),
+        f"{np.median(bare):.0f}",
+        f"{np.median(ours):.0f}",
+        f"{share:.2f}",
+        f"{whole:.0f}",
+    ]
+
+
+def _drawn(spec: Model, encoder: Encoder, folder: Path) -> float:
+    """A pocket task: drawn, embedded and cached."""
+    card = cards.load("shapes")
+    with tempfile.TemporaryDirectory(dir=folder) as cache:
+        embedder = Embedder(spec, Cache(Path(cache)))
+        embedder._encoder = encoder
+        started = time.perf_counter()
+        embedder.images(card, "train")
+        return card.sizes["train"] / (time.perf_counter() - started)
+
+
+def _shards(encoder: Encoder, n: int, folder: Path) -> float:
+    """JPEGs of 500x375 in a shard: read, decoded, resized, embedded."""
+    chance = np.random.default_rng(0)
+    out = io.BytesIO()
+    Image.fromarray(chance.integers(0, 255, (12, 16, 3), np.uint8)).resize((500, 375)).save(out, "JPEG")
+    path = folder / "0.tar"
+    tars.write_shard(path, [(out.getvalue(), ".jpg", 0)] * n)
+    started = time.perf_counter()
+    encoder.encode(tars.index(path)[0])
+    return n / (time.perf_counter() - started)
 
 
 if __name__ == "__main__":

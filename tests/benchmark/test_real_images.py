@@ -1,10 +1,13 @@
-"""The whole stair on folders of real photographs, drawings and scans."""
+"""The whole stair on real photographs, drawings and scans: from folders, from torchvision's layout, and from shards over HTTP."""
 
 import csv
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,18 +23,63 @@ TASKS = {
 }
 
 
-@pytest.mark.slow
-def test_image_folders_go_up_the_whole_stair(
-    shared: Path, tmp_path: Path, command: Callable[..., "subprocess.CompletedProcess[str]"]
-) -> None:
+@pytest.fixture
+def shards(shared: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a server that has CIFAR-10's images as shards."""
+    from benchmark.sources import tars
+
     subprocess.run([sys.executable, shared / "data" / "unpack", "images", *TASKS], cwd=tmp_path, check=True)
+    classes = sorted((tmp_path / "images" / "cifar10").iterdir())
+    samples = [
+        (file.read_bytes(), file.suffix, k) for k, folder in enumerate(classes) for file in sorted(folder.iterdir())
+    ]
+    root = tmp_path / "served"
+    for part, rows in (("train", samples[::2]), ("test", samples[1::2])):
+        for i in range(3):
+            tars.write_shard(root / part / f"{i}.tar", rows[i::3])
+        (root / part / "nshards.txt").write_text("3")
+    (root / "classnames.txt").write_text("\n".join(folder.name for folder in classes))
+    (root / "zeroshot_classification_templates.txt").write_text(TASKS["cifar10"])
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=root))
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_real_images_go_up_the_whole_stair(
+    shards: str,
+    tmp_path: Path,
+    command: Callable[..., "subprocess.CompletedProcess[str]"],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
+    made = command("new-card", shards, "--name", "cifar10")
+    assert made.returncode == 0, made.stderr
+    (tmp_path / "data" / "torchvision" / "eurosat").mkdir(parents=True)
+    (tmp_path / "images" / "eurosat").rename(tmp_path / "data" / "torchvision" / "eurosat" / "2750")
     for name, template in TASKS.items():
-        classes = sorted(path.name for path in (tmp_path / "images" / name).iterdir())
-        count = sum(1 for _ in (tmp_path / "images" / name).rglob("*.*"))
+        if name == "cifar10":
+            continue
+        source = f'kind = "folder"\npath = "images/{name}"\n'
+        folder = tmp_path / "images" / name
+        if name == "eurosat":
+            source, folder = (
+                'kind = "torchvision"\ndataset = "EuroSAT"\nall = {}\n',
+                tmp_path / "data/torchvision/eurosat/2750",
+            )
+        classes = sorted(path.name for path in folder.iterdir())
+        count = sum(1 for _ in folder.rglob("*.*"))
+        train, val = count - 2 * (count // 4), count // 4
         (tmp_path / f"{name}.toml").write_text(
             f"name = {name!r}\ntitle = {name!r}\ntemplates = [{template!r}]\nclasses = {classes!r}\n"
-            f"[splits]\ntrain = {count // 2}\nval = {count // 4}\ntest = {count // 4}\n"
-            f'[source]\nkind = "folder"\npath = "images/{name}"\n'
+            f"[splits]\ntrain = {train}\nval = {val}\ntest = {val}\n[source]\n{source}"
         )
     models = "".join(
         f'[[models]]\nname = "{name}"\nload = "local-dir:{WEIGHTS / name}"\nbpe = "{BPE}"\n'

@@ -1,0 +1,101 @@
+"""The pages of docs/: what they show works as it stands."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark import cards, sources
+from benchmark.arguments import parser
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_of_the_pages_are_known(page: Path) -> None:
+    said = [line for block in blocks(page, "") for line in block.splitlines() if line.startswith("python -m benchmark")]
+    said += re.findall(r"`(python -m benchmark [^`]*)`", page.read_text(encoding="utf-8"))
+    assert said
+    for line in said:
+        parser().parse_args([word.strip("'\"") for word in re.findall(r"'[^']*'|\S+", line)[3:]])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_toml_of_the_pages_is_toml_and_links_lead_somewhere(page: Path) -> None:
+    for block in blocks(page, "toml"):
+        tomllib.loads(block)
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_the_card_that_is_shown_is_a_card(tmp_path: Path) -> None:
+    shown = blocks(ROOT / "docs" / "own-data.md", "toml")[0]
+    (tmp_path / "birds.toml").write_text(shown)
+    assert cards.read(tmp_path / "birds.toml").classes == ("robin", "wren")
+
+
+def test_every_source_has_its_line() -> None:
+    text = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+    for kind in set(sources.SOURCES) - {"pocket", "digits"}:
+        assert f"| `{kind}` |" in text
+
+
+@pytest.mark.slow
+def test_the_plugins_of_the_page_work_once_installed(
+    tmp_path: Path,
+    small_suite: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., "subprocess.CompletedProcess[str]"],
+) -> None:
+    page, package = ROOT / "docs" / "plugins.md", tmp_path / "package"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(blocks(page, "toml")[0])
+    (package / "my_plugins.py").write_text(blocks(page, "python")[0])
+    target = tmp_path / "installed"
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            target,
+            package,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    monkeypatch.setenv("PYTHONPATH", str(target))
+    (tmp_path / "lines.toml").write_text(
+        'name = "lines"\ntitle = "Stripes"\nclasses = ["narrow", "wide", "wider"]\ntemplates = ["{c} stripes"]\n'
+        '[splits]\ntrain = 60\nval = 30\ntest = 60\n[source]\nkind = "stripes"\n'
+    )
+    model = small_suite.read_text()
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\nseeds = [0]\ntasks = ["lines.toml"]\nledger = "gains"\n'
+        "[techniques.text_only]\nrate = 1e-2\nbatch = 20\nepochs = 20\n" + model[model.index("[[models]]") :]
+    )
+    for what, names in (("scorers", "spread"), ("techniques", "text_only"), ("sources", "stripes")):
+        assert names in command("list", what).stdout
+    for words in (["measure", "--suite", "own.toml"], ["score", "--suite", "own.toml", "--scorers", "spread"]):
+        done = command(*words)
+        assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert all(float(line.split(",")[5]) > 0 for line in lines[1:])
+    rows = [row.split(",") for row in (tmp_path / "gains" / "clip-things.csv").read_text().splitlines()[1:]]
+    assert all(float(after) > float(before) + 0.2 for *_, before, after in rows)
+    checked = command("check-scorer", "my_plugins:spread")
+    assert checked.returncode == 0, checked.stdout
