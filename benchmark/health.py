@@ -41,7 +41,8 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
     near = np.asarray((np.abs(before - chance) <= 0.1).any(1))
     high = np.asarray((before > 0.8).any(1))
-    thirds = np.histogram(before.mean(0), [0, 1 / 3, 2 / 3, 1])[0]
+    known = np.isfinite(before).any(0)
+    thirds = np.histogram(np.nanmean(before[:, known], 0), [0, 1 / 3, 2 / 3, 1])[0]
     checks = [
         Check(
             "models with zero-shot accuracy within 10 points of chance somewhere",
@@ -64,7 +65,10 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
     ]
     if TECHNIQUE not in m.values:
         return checks
-    gain, after = m.values[TECHNIQUE]["gain"], m.values[TECHNIQUE]["accuracy"]
+    whole = np.isfinite(m.values[TECHNIQUE]["gain"]).all(0)  # tasks that every model was tuned on
+    if whole.sum() < 2:
+        return checks
+    gain, after = (m.values[TECHNIQUE][target][:, whole] for target in ("gain", "accuracy"))
     spread = float(np.nanmean(np.nanstd(gain, axis=1)))
     checks.append(
         Check(
@@ -78,7 +82,7 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
     for column in after.T:
         best = column == np.nanmax(column)
         wins[best] += 1 / best.sum()
-    share = float(wins.max() / len(m.tasks))
+    share = float(wins.max() / whole.sum())
     checks.append(
         Check(
             "share of tasks on which the most frequent winner wins",
@@ -91,20 +95,19 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
     checks.append(
         Check("weighted τ of the leave-one-task-out static ranking", f"{static:.2f}", "at most .6", static <= 0.6)
     )
-    columns = np.concatenate([m.values[k]["gain"] for k in m.techniques])
+    columns = np.concatenate([m.values[k]["gain"][:, whole] for k in m.techniques])
     effective = participation(columns.T)
-    checks.append(
-        Check("effective number of tasks", f"{effective:.1f} of {len(m.tasks)}", "at least 5", effective >= 5)
-    )
+    checks.append(Check("effective number of tasks", f"{effective:.1f} of {whole.sum()}", "at least 5", effective >= 5))
     level, runs = levelled(suite)
-    checks.append(
-        Check(
-            f"runs of {runs} whose val accuracy rises by less than a point in the last fifth",
-            f"{level:.0%}",
-            "at least 90%",
-            level >= 0.9,
+    if runs:
+        checks.append(
+            Check(
+                f"runs of {runs} whose val accuracy rises by less than a point in the last fifth",
+                f"{level:.0%}",
+                "at least 90%",
+                level >= 0.9,
+            )
         )
-    )
     gains, _ = leaderboard.gains_by_seed(row for row in rows if row.technique == TECHNIQUE)
     if gains.shape[-1] > 1:
         reliable = intraclass(gains.reshape(-1, gains.shape[-1]))
@@ -156,6 +159,11 @@ def levelled(suite: Suite) -> tuple[float, int]:
     return (float(np.mean(np.array(rises) < 0.01)), len(rises)) if rises else (0.0, 0)
 
 
+def _mean(values: Floats, form: str) -> str:
+    known = values[np.isfinite(values)]
+    return format(known.mean(), form) if len(known) else ""
+
+
 def table(suite: Suite, rows: list[Row]) -> list[list[str]]:
     """Per task: group, classes, zero-shot accuracy (mean, lowest, highest over models), mean gain per technique."""
     before, m = zero_shot(suite, rows), leaderboard.measured(rows)
@@ -163,18 +171,17 @@ def table(suite: Suite, rows: list[Row]) -> list[list[str]]:
     lines = []
     for j, card in enumerate(suite.tasks):
         gains = [
-            f"{np.nanmean(m.values[k]['gain'][:, place[card.name]]):+.2f}" if card.name in place else ""
-            for k in m.techniques
+            _mean(m.values[k]["gain"][:, place[card.name]], "+.2f") if card.name in place else "" for k in m.techniques
         ]
-        known = before[:, j]
+        known = before[:, j][np.isfinite(before[:, j])]
         lines.append(
             [
                 card.name,
                 card.title,
                 card.group,
                 str(len(card.classes)),
-                f"{known.mean():.2f}",
-                f"{known.min():.2f} to {known.max():.2f}",
+                _mean(known, ".2f"),
+                f"{known.min():.2f} to {known.max():.2f}" if len(known) else "",
                 *gains,
             ]
         )

@@ -157,8 +157,14 @@ def _by_hand(repo: str, file: str) -> str:
 
 
 def _or_line(model: Model, what: str, how: str, bring: Callable[[], None]) -> None:
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_error()  # its retries are no news to the reader of the line below
     try:
         bring()
     except Exception as problem:  # whatever a network, a server or a disk may cause
-        said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        first: BaseException = problem
+        while first.__cause__ or first.__context__:
+            first = first.__cause__ or first.__context__ or first
+        said = str(first).splitlines()[0] if str(first) else type(first).__name__
         raise InputError(f"model '{model.name}': {what} is not here and cannot be fetched ({said}); {how}") from None

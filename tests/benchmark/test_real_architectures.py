@@ -1,6 +1,8 @@
 """Architectures that users have, at full size, with weights at random: the whole stair below the ledger, and every technique for a step."""
 
 import json
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +93,36 @@ def test_a_real_architecture_embeds_scores_and_takes_a_step_of_every_technique(
     )
     notes = [json.loads(line) for line in (tmp_path / "gains" / "model.runs.jsonl").read_text().splitlines()]
     assert [(n["technique"], n["steps"]) for n in notes] == [(name, 1) for name in TECHNIQUES]
+
+
+def test_a_pretrained_name_is_scored_against_published_measurements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., "subprocess.CompletedProcess[str]"]
+) -> None:
+    """Weights lie where the Hub's cache has them; they were trained with another activation than the name alone stands for."""
+    write_checkpoint(tmp_path / "weights", "ViT-B-32")
+    snapshot = tmp_path / "hub" / "hub" / "models--timm--vit_base_patch32_clip_224.openai" / "snapshots" / "0123abcd"
+    snapshot.mkdir(parents=True)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("0123abcd")
+    (tmp_path / "weights" / "open_clip_model.safetensors").rename(snapshot / "open_clip_model.safetensors")
+    for seed, task in enumerate(("dtd", "mnist")):
+        write_task(tmp_path, task, seed)
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\ntasks = ["dtd.toml", "mnist.toml"]\n[published]\nfull = "atlas/full"\n'
+        '[[models]]\nname = "B32"\nload = "ViT-B-32/openai"\n'
+    )
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    done = command("run", "--suite", "own.toml", "--scorers", "iimm,headroom", "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    assert "16/16 images" in done.stderr
+    made = json.loads((tmp_path / "results" / "own" / "run.json").read_text())
+    assert list(made["models"]["B32"]) == ["load", "timm/vit_base_patch32_clip_224.openai/open_clip_model.safetensors"]
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub" / "hub"))
+    from open_clip.model import QuickGELU
+
+    from benchmark.encoder import Encoder
+
+    encoder = Encoder(suite.read(tmp_path / "own.toml").models[0])
+    assert any(isinstance(module, QuickGELU) for module in encoder.model.modules())
