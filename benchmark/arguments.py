@@ -48,10 +48,11 @@ def parser() -> argparse.ArgumentParser:
         help="where data sets lie (default: $BENCHMARK_DATA or the user's cache folder)",
     )
     suite.add_argument("--source", metavar="KIND", help="take tasks from this of their sources, where they have it")
-    machine = argparse.ArgumentParser(add_help=False)
-    machine.add_argument(
+    device = argparse.ArgumentParser(add_help=False)
+    device.add_argument(
         "--device", default="", metavar="NAME", help="cpu, cuda, cuda:1, mps (default: the accelerator, else the CPU)"
     )
+    machine = argparse.ArgumentParser(add_help=False, parents=[device])
     machine.add_argument(
         "--precision", choices=["fp32", "bf16", "fp16"], default="fp32", help="of the forward pass (default: fp32)"
     )
@@ -128,7 +129,7 @@ def parser() -> argparse.ArgumentParser:
         "measure",
         "fine-tune, evaluate on every task and add to the ledger; goes on where it stopped",
         suite,
-        machine,
+        device,
         jobs,
         narrow,
         example="measure --techniques clip_adapter",

@@ -48,7 +48,7 @@ class Card:
             "classes": list(self.classes),
             "sizes": self.sizes,
             "kind": self.kind,
-            "source": self.source,
+            "source": {field: value for field, value in self.source.items() if field != "megabytes"},
         }
 
 

@@ -44,10 +44,11 @@ def _ours(problem: Exception) -> bool:
 
 
 def _suite(args: argparse.Namespace) -> Any:
-    from benchmark import suite
+    from benchmark import embed, suite
 
     whole = suite.load(args.suite, args.source)
     part = whole.narrowed(args.models, args.tasks, getattr(args, "techniques", None))
+    embed.list_once()
     return part.run_on(getattr(args, "device", ""), getattr(args, "precision", "fp32"))
 
 
@@ -110,7 +111,7 @@ def _measure(args: argparse.Namespace) -> None:
 
     from benchmark import measure, suite
 
-    whole, part = suite.load(args.suite, args.source).run_on(args.device, args.precision), _suite(args)
+    whole, part = suite.load(args.suite, args.source).run_on(args.device, "fp32"), _suite(args)
     root = _cache(args).root
     if args.audit:
         found = measure.audit(whole, part, root, args.jobs, args.audit, args.seed, args.quiet)
@@ -458,7 +459,7 @@ def _about(key: dict[str, Any]) -> str:
 def _new_card(args: argparse.Namespace) -> None:
     from benchmark.new_card import new_card
 
-    path, counts = new_card(args.path, args.name, args.template, args.out)
+    path, counts = new_card(args.path, args.name, args.template, args.out, lambda text: _say(args, text))
     print(path)
     _say(args, f"{counts}; next: name it in a suite's `tasks`, or `python -m benchmark recommend {path}`")
 

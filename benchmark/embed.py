@@ -1,7 +1,8 @@
 """Filling the cache: image embeddings per (model, task, split) and text embeddings per (model, prompts), each computed once."""
 
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +29,32 @@ def image_key(model: Model, card: Card, split: str) -> Key:
         "task": card.identity(),
         "split": split,
         "source": source.version,
-        "samples": source.sample_list(card, split),
+        "samples": images_of(card, split),
         "precision": model.precision,
     }
 
 
 def text_key(model: Model, texts: list[str]) -> Key:
     return {"kind": "texts", "model": weights.identity(model), "texts": texts, "precision": model.precision}
+
+
+def images_of(card: Card, split: str) -> Any:
+    """What names the samples of a split; listed once in a command, since that may take a while for a large one."""
+    if not _listing:
+        return sources.source(card).sample_list(card, split)
+    place = json.dumps([card.identity(), str(card.folder), split])
+    if place not in _known:
+        _known[place] = sources.source(card).sample_list(card, split)
+    return _known[place]
+
+
+_known: dict[str, Any] = {}
+_listing: list[bool] = []
+
+
+def list_once() -> None:
+    """From now on this process takes the lists of samples as they are when it first sees them."""
+    _listing.append(True)
 
 
 def starts(card: Card, split: str) -> range:
@@ -48,6 +68,7 @@ class Embedder:
     def __init__(self, model: Model, cache: Cache) -> None:
         self.model, self.cache = model, cache
         self._encoder: Encoder | None = None
+        self._listed: tuple[Key, sources.Examples] | None = None
         self.encoded = 0
 
     @property
@@ -58,35 +79,35 @@ class Embedder:
             self._encoder = Encoder(self.model)
         return self._encoder
 
-    def images(self, card: Card, split: str) -> Arrays:
+    def images(self, card: Card, split: str, key: Key | None = None) -> Arrays:
         """`image` float32 (N, D), `labels` int64 (N,), and of a vision-only model `source` float32 (N, Z).
 
         A large split is kept block by block while it is encoded, so that an interruption loses little.
         """
-        key = image_key(self.model, card, split)
+        key = key or image_key(self.model, card, split)
+        first = starts(card, split)
 
         def compute() -> Arrays:
-            first = starts(card, split)
             if len(first) == 1:
                 return self._encode(sources.load(card, split))
-            blocks = [self.block(card, split, start) for start in first]
+            blocks = [self.block(card, split, start, key) for start in first]
             return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
-        found = self.cache.read(key)
-        if found is None:
-            found = self.cache.get(key, compute)
-            self.cache.forget(block_key(key, start) for start in starts(card, split))
+        found = self.cache.get(key, compute)
+        if len(first) > 1:
+            self.cache.forget(block_key(key, start) for start in first)
         return found
 
-    def block(self, card: Card, split: str, start: int) -> Arrays:
-        """The rows from `start` of a large split, kept until the whole is there."""
+    def block(self, card: Card, split: str, start: int, key: Key) -> Arrays:
+        """The rows from `start` of a large split, kept until the whole is there. key: of the whole."""
 
         def compute() -> Arrays:
-            examples = sources.load(card, split)
-            rows = slice(start, start + BLOCK)
+            if self._listed is None or self._listed[0] != key:
+                self._listed = key, sources.load(card, split)
+            examples, rows = self._listed[1], slice(start, start + BLOCK)
             return self._encode(sources.Examples(examples.images[rows], examples.labels[rows]))
 
-        return self.cache.get(block_key(image_key(self.model, card, split), start), compute)
+        return self.cache.get(block_key(key, start), compute)
 
     def _encode(self, examples: "sources.Examples") -> Arrays:
         self.encoded += len(examples.labels)
@@ -122,13 +143,14 @@ def block_key(whole: Key, start: int) -> Key:
 
 @dataclass(frozen=True)
 class Work:
-    """Something to embed: `images` rows of a split of a task from `start`, or, without a split, the texts of a suite."""
+    """Something to embed: `images` rows of a split of a task from `start`, or, without a task, the texts of a suite."""
 
     model: Model
-    card: Card | None
-    split: str
-    start: int
-    images: int
+    card: Card | None = None
+    split: str = ""
+    key: Key = field(default_factory=dict)
+    start: int = 0
+    images: int = 0
 
 
 def lacking(suite: Suite, cache: Cache, splits: tuple[str, ...] = ("train",)) -> list[Work]:
@@ -145,9 +167,9 @@ def lacking(suite: Suite, cache: Cache, splits: tuple[str, ...] = ("train",)) ->
                 blocks = starts(card, split)
                 for start in blocks:
                     if len(blocks) == 1 or not cache.path(block_key(key, start)).exists():
-                        work.append(Work(model, card, split, start, min(BLOCK, card.sizes[split] - start)))
+                        work.append(Work(model, card, split, key, start, min(BLOCK, card.sizes[split] - start)))
         if any(not cache.path(text_key(model, texts)).exists() for texts in _texts(suite, model)):
-            work.append(Work(model, None, "", 0, 0))
+            work.append(Work(model))
     return work
 
 
@@ -174,9 +196,9 @@ def do(work: Work, suite: Suite, root: Path) -> int:
         for texts in _texts(suite, work.model):
             embedder.texts(texts)
     elif len(starts(work.card, work.split)) == 1:
-        embedder.images(work.card, work.split)
-    else:
-        embedder.block(work.card, work.split, work.start)
+        embedder.images(work.card, work.split, work.key)
+    elif embedder.cache.read(work.key) is None:
+        embedder.block(work.card, work.split, work.start, work.key)
     return embedder.encoded - before
 
 
@@ -197,7 +219,7 @@ def embed_suite(
     suite: Suite, cache: Cache, jobs: int, quiet: bool = False, splits: tuple[str, ...] = ("train",)
 ) -> int:
     """Embed what the cache lacks; returns the number of images encoded. Loads torch only where something is missing."""
-    fetch(suite, quiet)
+    fetch(replace(suite, tasks=suite.tuned_on) if splits == ("train",) else suite, quiet)
     work = lacking(suite, cache, splits)
     if not work:
         return 0

@@ -80,6 +80,10 @@ class Encoder:
         image: Any = Image.new("RGB", (8, 8))
         for step in self._shape:
             image = step(image)
+        if image.shape[-1] != image.shape[-2]:
+            raise InputError(
+                f"model '{self.spec.name}': takes images of {tuple(image.shape[1:])}; only square inputs are supported"
+            )
         return int(image.shape[-1])
 
     @property
@@ -222,7 +226,8 @@ class Encoder:
 
 
 def _out_of_memory(problem: RuntimeError) -> bool:
-    return isinstance(problem, torch.OutOfMemoryError) or "not enough memory" in str(problem)
+    said = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(problem, torch.OutOfMemoryError) or any(words in str(problem) for words in said)
 
 
 Loaded = tuple[Any, Any, Callable[[list[str]], torch.Tensor]]
@@ -248,8 +253,9 @@ def _load_timm(spec: Model) -> Loaded:
     import timm
 
     name = spec.load.removeprefix("timm:")
-    given = {"checkpoint_path": str(spec.weights)} if spec.weights else {"pretrained": True}
-    model = timm.create_model(name, **given)
+    model = timm.create_model(name, pretrained=not spec.weights)
+    if spec.weights:
+        model.load_state_dict(timm.models.load_state_dict(str(spec.weights), weights_only=True))
     config = timm.data.resolve_model_data_config(model)
     return model, timm.data.create_transform(**config, is_training=False), _no_texts
 

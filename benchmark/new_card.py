@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import cards, image_folder
-from benchmark.errors import UsageError
-from benchmark.sources.base import data_folder
+from benchmark.errors import InputError, UsageError
+from benchmark.sources.base import Say
 from benchmark.sources.download import read_text
 from benchmark.sources.tars import index
-from benchmark.sources.webdataset import COUNT, NAMES, TEMPLATES, class_names, fetch_part, shards
+from benchmark.sources.webdataset import COUNT, NAMES, TEMPLATES, class_names, fetch_part, fetched_folder, shards
 
 HELD_OUT = 0.1  # share of the training images that becomes val, where the data have none
 TEST = 0.2  # share that becomes test, where they have none
 PLAIN = "a photo of a {c}"
 
 
-def new_card(where: str, name: str, template: str | None, out: Path) -> tuple[Path, str]:
+def new_card(where: str, name: str, template: str | None, out: Path, say: Say = lambda text: None) -> tuple[Path, str]:
     """Write NAME.toml for a folder of images by class, or for shards on disk, at an address, or on the Hub (hub:ORG/NAME).
 
     Returns the card's path and what was found in words. Raises UsageError where the card exists or the name is none for a file.
@@ -29,7 +29,7 @@ def new_card(where: str, name: str, template: str | None, out: Path) -> tuple[Pa
     if path.exists():
         raise UsageError(f"{path}: is there already; remove it, or give another --name")
     if where.startswith(("http://", "https://", "hub:")) or _has_shards(Path(where)):
-        classes, templates, sizes, source = _of_shards(where, name, out)
+        classes, templates, sizes, source = _of_shards(where, name, out, say)
     else:
         classes, templates, sizes, source = _of_folders(Path(where), out)
     if template:
@@ -54,16 +54,16 @@ def _has_shards(folder: Path) -> bool:
 Found = tuple[list[str], list[str], dict[str, int], dict[str, Any]]
 
 
-def _of_shards(where: str, name: str, out: Path) -> Found:
+def _of_shards(where: str, name: str, out: Path, say: Say) -> Found:
     """Fetches the shards of an address first; they stay where the card's source looks for them."""
     if where.startswith(("http://", "https://", "hub:")):
         source: dict[str, Any] = {"hub": where[4:]} if where.startswith("hub:") else {"url": where.rstrip("/")}
         endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
         base = f"{endpoint}/datasets/{where[4:]}/resolve/main" if where.startswith("hub:") else where.rstrip("/")
-        root = data_folder() / name / "webdataset"
+        root = fetched_folder(name, base)
         parts = [part for part in cards.SPLITS if read_text(f"{base}/{part}/{COUNT}") is not None]
         for part in parts:
-            fetch_part(base, root, part, lambda text: None)
+            fetch_part(base, root, part, say)
         names, prompts = read_text(f"{base}/{NAMES}"), read_text(f"{base}/{TEMPLATES}")
     else:
         root, base = Path(where).resolve(), where
@@ -110,6 +110,10 @@ def _of_folders(folder: Path, out: Path) -> Found:
 
 def _cut(n: int, classes: int) -> dict[str, int]:
     test, val = (max(classes, int(share * n)) for share in (TEST, HELD_OUT))
+    if n - test - val < classes:
+        raise InputError(
+            f"{n} images of {classes} classes are too few to be cut into train, val and test; each split needs one of each class"
+        )
     return {"train": n - test - val, "val": val, "test": test}
 
 

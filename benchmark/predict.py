@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import leaderboard
 import scorers
 from benchmark import score
+from benchmark.errors import LedgerError
 from benchmark.score import Cell
 from leaderboard import Measured, Row, prediction
 from leaderboard.prediction import Quality
@@ -69,6 +70,10 @@ def features(cells: Sequence[Cell], m: Measured, names: Sequence[str]) -> Floats
 def predict(suite: str, cells: Sequence[Cell], rows: Sequence[Row]) -> Predictions:
     """Every scorer of `cells` alone, the combination, and the mean, for every technique of the ledger."""
     m = leaderboard.measured(rows)
+    if len(m.tasks) < 3:
+        raise LedgerError(
+            f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"
+        )
     names = sorted({c.scorer for c in cells if not c.technique})
     sets = {"the mean": [], "combination": list(COMBINATION)} | {name: [name] for name in names}
     tables = {predictor: features(cells, m, of) for predictor, of in sets.items()}

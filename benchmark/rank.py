@@ -237,7 +237,7 @@ def task_words(suite: Suite, cache: Cache) -> dict[str, TaskWords]:
 
 def _samples(card: Card) -> dict[str, NDArray[Any]]:
 
-    examples = sources.load(card, "train")
+    examples = sources.load(card, "test" if card.evaluation_only else "train")
     chosen = [int(np.flatnonzero(examples.labels == c)[0]) for c in np.unique(examples.labels)[:SAMPLES]]
     images = np.zeros((len(chosen), SAMPLE_SIZE, SAMPLE_SIZE, 3), np.uint8)
     for place, i in enumerate(chosen):

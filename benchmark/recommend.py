@@ -16,6 +16,7 @@ from benchmark import predict, score
 from benchmark.cache import Cache
 from benchmark.cards import Card
 from benchmark.embed import Embedder
+from benchmark.errors import LedgerError
 from benchmark.parallel import parallel
 from benchmark.predict import COMBINATION
 from benchmark.suite import Model, Suite
@@ -109,6 +110,10 @@ def recommend(
         rows = [row for row in rows if card.name not in (row.trained_on, row.evaluated_on)]
         suite = suite.narrowed(None, [task.name for task in suite.tasks if task.name != card.name])
     m = leaderboard.measured(rows)
+    if len(m.tasks) < 3:
+        raise LedgerError(
+            f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"
+        )
     models = [next(model for model in suite.models if model.name == name) for name in m.models]
     cells = score.score_suite(suite, list(COMBINATION), cache, jobs, quiet).cells
     known = predict.features(cells, m, COMBINATION)

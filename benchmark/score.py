@@ -26,6 +26,7 @@ from benchmark.suite import Model, Suite
 
 # What a scorer may need of the other models or tasks of a suite; its score then depends on them too.
 POOL_NEEDS = ("label_views", "general")
+ROWS, LARGE = 8192, 20_000_000  # rows of a posterior made at a time, and numbers of one that is large
 COLUMNS = ("scorer", "model", "task", "technique", "target", "score", "abstained", "seconds")
 
 
@@ -94,9 +95,15 @@ def _version(function: Any) -> str:
     return f"{spec.version}/{own}/{_shared_code()}/{json.dumps(spec.parameters, sort_keys=True, default=str)}"
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights = np.exp(logits - logits.max(1, keepdims=True))
-    return weights / weights.sum(1, keepdims=True)
+def _posterior(images: NDArray[np.float32], words: NDArray[np.float32], scale: float) -> NDArray[Any]:
+    """Softmax of the scaled similarities (N, Z), in blocks of rows; float32 where float64 would be large."""
+    kind = np.float64 if len(images) * len(words) <= LARGE else np.float32
+    found = np.empty((len(images), len(words)), kind)
+    for start in range(0, len(images), ROWS):
+        logits = scale * images[start : start + ROWS].astype(np.float64) @ words.T
+        weights = np.exp(logits - logits.max(1, keepdims=True))
+        found[start : start + ROWS] = weights / weights.sum(1, keepdims=True)
+    return found
 
 
 def _class_texts(card: Card, texts: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -112,8 +119,12 @@ def _general(suite: Suite, model: Model, cache: Cache) -> tuple[NDArray[np.float
 
     def compute() -> dict[str, NDArray[np.float64]]:
         embedder = Embedder(model, cache)
-        rows = np.concatenate([embedder.images(card, "train")["image"] for card in suite.tuned_on]).astype(np.float64)
-        return {"mean": rows.mean(0), "deviation": rows.std(0)}
+        count, total, squares = 0, np.zeros(1), np.zeros(1)
+        for card in suite.tuned_on:
+            rows = embedder.images(card, "train")["image"].astype(np.float64)
+            count, total, squares = count + len(rows), total + rows.sum(0), squares + (rows**2).sum(0)
+        mean = total / count
+        return {"mean": mean, "deviation": np.sqrt(np.maximum(squares / count - mean**2, 0))}
 
     found = cache.get(key, compute)
     return found["mean"], found["deviation"]
@@ -132,7 +143,7 @@ def embeddings(
     source = images.get("source")
     if suite.source_vocabulary and not model.vision_only:
         words = embedder.texts(list(suite.source_vocabulary))["text"]
-        source = _softmax(scale * images["image"].astype(np.float64) @ words.T)
+        source = _posterior(images["image"], words, scale)
     views = None
     if "label_views" in needs:
         views = [

@@ -1,18 +1,24 @@
 """The files that a model is made of: where they are, how they come here, and what they are (without loading the model)."""
 
+import contextlib
 import hashlib
+import json
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import InputError, UsageError, unknown
+from benchmark.sources.download import download
 from benchmark.suite import Model
 
 NOTES = ("pretraining.json",)  # beside a model, and without influence on it
 OPEN_CLIP = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 TIMM = ("model.safetensors", "pytorch_model.bin")
+TOKENIZER = ("tokenizer_config.json", "tokenizer.json")
 
 
 @lru_cache(maxsize=256)
@@ -37,9 +43,28 @@ def identity(model: Model) -> dict[str, str]:
         found |= {"load": "timm"} if model.vision_only else {}
     else:
         found = {"load": model.load} | {name: file_digest(path) for name, path in files_of(model).items() if path}
+        if ":" not in model.load or (model.load.startswith("timm:") and "hf-hub:" not in model.load):
+            found["configuration"] = _library_configuration(model.load)
     if model.bpe:
         found["bpe"] = file_digest(model.bpe)
     return found
+
+
+@lru_cache(maxsize=256)
+def _library_configuration(load: str) -> str:
+    """Architecture and preprocessing of a named model, which live in the code of open_clip or timm."""
+    config: Any
+    if load.startswith("timm:"):
+        import timm
+
+        known = timm.get_pretrained_cfg(load.removeprefix("timm:"))
+        config = known.to_dict() if known else {}
+    else:
+        import open_clip
+
+        architecture, _, tag = load.rpartition("/")
+        config = [open_clip.get_model_config(architecture or tag), open_clip.get_pretrained_cfg(architecture, tag)]
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def absent(model: Model) -> list[str]:
@@ -51,29 +76,72 @@ def files_of(model: Model) -> dict[str, Path | None]:
     """Each file that a model loads from somewhere else than a folder of the suite, and where it is here."""
     if _local_dir(model):
         return {}
-    if model.weights:
-        return {"weights": model.weights}
-    repo, names, url = _origin(model)
-    if not repo:
-        path = Path.home() / ".cache" / "clip" / Path(url).name
-        return {url: path if path.exists() else None}
     found: dict[str, Path | None] = {}
-    if model.load.startswith("hf-hub:"):
-        found[f"{repo}/open_clip_config.json"] = _cached(repo, "open_clip_config.json")
-    here = next((name for name in names if _cached(repo, name)), names[0])
-    return found | {f"{repo}/{here}": _cached(repo, here)}
+    if model.weights:
+        found["weights"] = model.weights
+    else:
+        repo, names, url = _origin(model)
+        if not repo:
+            path = _url_folder(model) / Path(url).name
+            return {url: path if path.exists() else None}
+        for config in _configurations(model):
+            found[f"{repo}/{config}"] = _cached(model, repo, config)
+        here = next((name for name in names if _cached(model, repo, name)), names[0])
+        found[f"{repo}/{here}"] = _cached(model, repo, here)
+    for repo in _tokenizer(model, found):
+        for name in TOKENIZER:
+            if (here_too := _cached(model, repo, name)) or name == TOKENIZER[0]:
+                found[f"{repo}/{name}"] = here_too
+    return found
 
 
 def fetch(model: Model, say: Callable[[str], None]) -> None:
     """Bring a model's files into the local caches of the Hub. Raises InputError that says which file to fetch, and how."""
-    for name in absent(model):
+    if not absent(model):
+        return
+    _reach(model)
+    while lacking := absent(model):  # what a configuration names is known once it is here
+        name = lacking[0]
         say(f"fetch: {name} for model '{model.name}'")
-        repo, names, url = _origin(model)
-        if not repo:
-            _or_line(model, url, f"put {url} into {Path.home() / '.cache' / 'clip'}", partial(_open_clip_url, url))
+        if name.startswith("http"):
+            by_hand = f"put {name} into {_url_folder(model)}"
+            _or_line(model, name, by_hand, partial(_from_url, name, _url_folder(model)))
             continue
-        file = name.removeprefix(f"{repo}/")
-        _or_line(model, name, _by_hand(repo, file), partial(_from_hub, repo, names if file in names else (file,)))
+        repo, _, file = name.rpartition("/")
+        names = next((of for of in (OPEN_CLIP, TIMM) if file in of), (file,))
+        _or_line(model, name, _by_hand(repo, file), partial(_from_hub, repo, names))
+        if file == TOKENIZER[0]:
+            _or_line(
+                model,
+                f"the tokenizer {repo}",
+                f"where there is a network, `hf download {repo}`",
+                partial(_whole_tokenizer, model),
+            )
+
+
+def _configurations(model: Model) -> list[str]:
+    if not model.load.removeprefix("timm:").startswith("hf-hub:"):
+        return []
+    return ["config.json"] if model.vision_only else ["open_clip_config.json"]
+
+
+def _tokenizer(model: Model, found: dict[str, Path | None]) -> list[str]:
+    """The repository of the Hugging Face tokenizer that a text tower wants; known where its configuration is."""
+    if model.vision_only:
+        return []
+    config: Any = None
+    for name, path in found.items():
+        if name.endswith("/open_clip_config.json"):
+            if path is None:
+                return []
+            config = json.loads(path.read_text(encoding="utf-8")).get("model_cfg", {})
+    if config is None:
+        import open_clip
+
+        architecture, _, last = model.load.rpartition("/")
+        config = open_clip.get_model_config(architecture or last) or {}
+    repo = config.get("text_cfg", {}).get("hf_tokenizer_name", "")
+    return [repo] if repo else []
 
 
 def _local_dir(model: Model) -> Path | None:
@@ -124,10 +192,16 @@ def _no_model(model: Model, name: str, known: list[str]) -> UsageError:
     return UsageError(f"model '{model.name}': {near}")
 
 
-def _cached(repo: str, name: str) -> Path | None:
+def _cached(model: Model, repo: str, name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = try_to_load_from_cache(repo, name)
+    try:
+        found = try_to_load_from_cache(repo, name)
+    except HFValidationError as problem:
+        raise UsageError(
+            f"model '{model.name}': '{repo}' is no repository of the Hub ({str(problem).splitlines()[0]})"
+        ) from None
     return Path(found) if isinstance(found, str) else None
 
 
@@ -146,10 +220,46 @@ def _from_hub(repo: str, names: tuple[str, ...]) -> None:
                 raise
 
 
-def _open_clip_url(url: str) -> None:
+def _url_folder(model: Model) -> Path:
+    """Where the libraries look for weights that are fetched from an address of their own."""
+    if not model.vision_only:
+        return Path.home() / ".cache" / "clip"
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _from_url(url: str, folder: Path) -> None:
+    download(url, folder / Path(url).name)
+
+
+def _reach(model: Model) -> None:
+    """Say at once that there is no network, where the Hub's own client would try for half a minute."""
+    from huggingface_hub import constants
+
+    lacking = absent(model)
+    if all(name.startswith("http") for name in lacking):
+        return
+    repo, _, file = next(name for name in lacking if not name.startswith("http")).rpartition("/")
+    problem: object = "HF_HUB_OFFLINE is set"
+    if not constants.HF_HUB_OFFLINE:
+        try:
+            with contextlib.suppress(urllib.error.HTTPError):  # an answer, if only a refusal
+                urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
+            return
+        except OSError as found:
+            problem = getattr(found, "reason", None) or found
+    more = f"; lacking too: {', '.join(lacking[1:])}" if len(lacking) > 1 else ""
+    raise InputError(
+        f"model '{model.name}': {repo}/{file} is not here and cannot be fetched ({problem}); {_by_hand(repo, file)}{more}"
+    )
+
+
+def _whole_tokenizer(model: Model) -> None:
+    """Which files a tokenizer has is for its library to know."""
     import open_clip
 
-    open_clip.download_pretrained_from_url(url)
+    open_clip.get_tokenizer(model.load if ":" in model.load or model.weights else model.load.rpartition("/")[0])
 
 
 def _by_hand(repo: str, file: str) -> str:

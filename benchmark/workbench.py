@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmark.encoder import Encoder
 
 Tensor = torch.Tensor
-HELD = 2**30  # bytes of decoded images that are kept of one split
+HELD = 2 * 2**30  # bytes of decoded images that a workbench keeps
 
 
 def average_templates(texts: Tensor, templates: int) -> Tensor:
@@ -30,12 +30,13 @@ def average_templates(texts: Tensor, templates: int) -> Tensor:
 
 
 class Pixels:
-    """The images of a split as the model takes them, uint8 (n, 3, S, S) by rows: kept where all fit into `HELD`, else decoded when asked for."""
+    """The images of a split as the model takes them, uint8 (n, 3, S, S) by rows: kept where they fit into `room` bytes, else decoded when asked for."""
 
-    def __init__(self, encoder: "Encoder", examples: Examples) -> None:
+    def __init__(self, encoder: "Encoder", examples: Examples, room: int) -> None:
         self.encoder, self.examples = encoder, examples
         size = 3 * encoder.size**2 * len(examples.labels)
-        self.held = encoder.pixels(examples) if size <= HELD else None
+        self.held = encoder.pixels(examples) if size <= room else None
+        self.bytes = size if self.held is not None else 0
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
         if self.held is not None:
@@ -75,7 +76,8 @@ class Workbench:
 
     def pixels(self, card: Card, split: str) -> Pixels:
         if (card.name, split) not in self._pixels:
-            self._pixels[card.name, split] = Pixels(self.encoder, self._load(card, split))
+            room = HELD - sum(pixels.bytes for pixels in self._pixels.values())
+            self._pixels[card.name, split] = Pixels(self.encoder, self._load(card, split), room)
         return self._pixels[card.name, split]
 
     def labels(self, card: Card, split: str) -> Tensor:

@@ -119,6 +119,8 @@ def fetch(card: Card, say: Say) -> None:
 
 def load(card: Card, split: str) -> Examples:
     """The samples of a split, checked against the card: their number, their labels, and in train that every class is there."""
+    if not card.sizes[split]:
+        raise InputError(f"{where(card)}: has no {split} images, since it is for evaluation only; take another task")
     examples = source(card).examples(card, split)
     if len(examples.labels) != card.sizes[split] or len(examples.images) != card.sizes[split]:
         raise InputError(

@@ -2,7 +2,6 @@
 
 import io
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,16 +80,23 @@ def read_image(item: Item) -> Any:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            if isinstance(item, np.ndarray):
-                return Image.fromarray(item).convert("RGB")
-            if isinstance(item, Lazy):
-                return item.open().convert("RGB")
-            with Image.open(item if isinstance(item, Path) else io.BytesIO(_bytes(item))) as image:
-                return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as problem:
+        if isinstance(item, np.ndarray):
+            return Image.fromarray(item).convert("RGB")
+        if isinstance(item, Lazy):
+            return _bounded(item.open()).convert("RGB")
+        with Image.open(item if isinstance(item, Path) else io.BytesIO(_bytes(item))) as image:
+            return _bounded(image).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
         raise InputError(f"{_named(item)}: cannot be read as an image ({problem}); mend or remove it") from None
+
+
+def _bounded(image: Any) -> Any:
+    """PIL warns of a decompression bomb only; a filter that made an error of that would hold for all threads."""
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        raise ValueError(f"{image.width}x{image.height} pixels, a decompression bomb")
+    return image
 
 
 def _bytes(item: Stored) -> bytes:
@@ -137,3 +143,10 @@ def root_of(card: Card) -> Path:
     path = text(card, "path")
     beside = (card.folder / path).resolve()
     return beside if beside.exists() else (data_folder() / path if (data_folder() / path).exists() else beside)
+
+
+def inside(card: Card, field: str, name: str) -> str:
+    """A relative path below the folder of the data; raises CardError for one that leads out of it."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise bad(card, field, f"has '{name}', which leads out of the folder of the data")
+    return name

@@ -1,11 +1,13 @@
 """Bringing files from a server: whole or not at all, going on after interruptions, with retries."""
 
 import contextlib
+import fcntl
 import http.client
 import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark.errors import InputError
@@ -23,7 +25,21 @@ def download(url: str, path: Path, say: Say = lambda text: None, pause: float = 
     """
     if path.exists():
         return
+    with locked(path):
+        if not path.exists():
+            _download(url, path, say, pause)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process at a time brings a file; the system lets go of the lock when the process ends, however it ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _download(url: str, path: Path, say: Say, pause: float) -> None:
     part = path.with_name(f"{path.name}.part")
     problem: Exception | str = ""
     for attempt in range(TRIES):

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.cards import SPLITS, Card
 from benchmark.errors import CardError, InputError
-from benchmark.sources.base import SUFFIXES, Examples, Labels, Source, bad, root_of, table, text, where
+from benchmark.sources.base import SUFFIXES, Examples, Labels, Source, bad, inside, root_of, table, text, where
 from benchmark.sources.splits import deal, held, part_of, rows_of
 
 Part = tuple[list[Path], Labels]
@@ -44,6 +44,7 @@ def _class_folders(card: Card, root: Path) -> Part:
     files: list[Path] = []
     labels: list[int] = []
     for k, name in enumerate(folders):
+        inside(card, "folders", name)
         found = [p for p in image_files(root / name) if f"{name}/{p.name}" not in without]
         if len(found) < 2:
             raise InputError(
@@ -65,23 +66,33 @@ def _listed(card: Card, root: Path, part: str) -> Part:
     files: list[Path] = []
     labels: list[int] = []
     dated = card.source.get("dated", "")
-    first, beyond = table(card, "dates").get(part, ("", "~"))  # ISO dates compare as texts
-    for number, row in enumerate(_csv(path)):
+    bounds = table(card, "dates").get(part, ["", "~"])  # ISO dates compare as texts
+    if not (isinstance(bounds, list) and [type(day) for day in bounds] == [str, str]):
+        raise bad(card, f"dates.{part}", f"should be the first day and the first one beyond, found {bounds!r}")
+    by_number = not any(name.isdecimal() for name in names)
+    rows, base = _csv(path), root.resolve()
+    for column in (label, *([split] if split else []), *([dated] if dated else [])):
+        if rows and column not in rows[0]:
+            raise InputError(
+                f"{path}: has no column '{column}', which {where(card)} asks for; columns: {', '.join(map(str, rows[0]))}"
+            )
+    for number, row in enumerate(rows):
         if part != "all" and (row.get(split) if split else None) != card.source[part]:
             continue
-        if dated and not first <= (row.get(dated) or "") < beyond:
+        if dated and not bounds[0] <= (row.get(dated) or "") < bounds[1]:
             continue
         try:
-            relative = image.format(row=number, **row)
-            name = row[label].strip()
-        except (KeyError, IndexError, AttributeError) as missing:
+            relative = image.format_map({**row, "row": number})
+        except (KeyError, IndexError, ValueError) as problem:
             raise InputError(
-                f"{path}: line {number + 2} lacks {missing}, which [source] of {where(card)} asks for; columns: {', '.join(map(str, row))}"
+                f"{path}: `image = {image!r}` of {where(card)} cannot be filled in from line {number + 2} ({problem}); "
+                f"columns: {', '.join(map(str, row))}"
             ) from None
-        if name not in place and not (name.isdigit() and int(name) < len(names)):
+        name = (row[label] or "").strip()
+        if name not in place and not (by_number and name.isdecimal() and int(name) < len(names)):
             raise InputError(f"{path}: line {number + 2} has label '{name}', which is no class of {where(card)}")
-        file = root / relative
-        if not file.resolve().is_relative_to(root.resolve()):
+        file = base / relative
+        if ".." in Path(relative).parts or Path(relative).is_absolute():
             raise InputError(f"{path}: line {number + 2} leads out of {root} ({relative}); give paths below it")
         files.append(file)
         labels.append(place[name] if name in place else int(name))
@@ -113,19 +124,13 @@ def _in_split(card: Card, split: str) -> Part:
         if "csv" in card.source:
             files, labels = _listed(card, root, part)
         else:
-            files, labels = _class_folders(card, root / text(card, part))
+            files, labels = _class_folders(card, root / inside(card, part, text(card, part)))
         rows = rows_of(card, split, parts or ["all"], labels, f"{root}: {part}")
     return [files[i] for i in rows], labels[rows]
 
 
 def _examples(card: Card, split: str) -> Examples:
-    files, labels = _in_split(card, split)
-    for file in files:
-        if not file.is_file():
-            raise InputError(
-                f"{file}: is listed for {where(card)}, but there is no such file; mend the list or the card"
-            )
-    return Examples(files, labels)
+    return Examples(*_in_split(card, split))
 
 
 def _sample_list(card: Card, split: str) -> str:
@@ -136,7 +141,10 @@ def _sample_list(card: Card, split: str) -> str:
 def _digest(samples: Iterable[tuple[Path, int]]) -> str:
     total = hashlib.sha256()
     for file, label in samples:
-        stat = file.stat()
+        try:
+            stat = file.stat()
+        except OSError:
+            raise InputError(f"{file}: is listed, but there is no such file; mend the list") from None
         total.update(
             f"{file.parent.name}/{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0{label}\n".encode(
                 errors="surrogateescape"

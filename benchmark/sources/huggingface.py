@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import numpy as np
 from benchmark.cards import Card
 from benchmark.errors import InputError
 from benchmark.sources.base import Examples, Labels, Say, Source, Stored, bad, data_folder, text, where
+from benchmark.sources.download import locked
 from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
-from benchmark.sources.tars import index, write_shard
-from benchmark.sources.webdataset import COUNT, shards
+from benchmark.sources.tars import identity, index, write_shard
+from benchmark.sources.webdataset import COUNT, NAMES, class_names, shards
 
 ROWS = 5000  # in one shard
 
 
 def _folder(card: Card) -> Path:
-    return data_folder() / card.name / "huggingface"
+    of = [card.source.get(field) for field in ("repo", "config", "revision", "image", "label")]
+    return data_folder() / card.name / f"huggingface-{digest(of)}"
 
 
 def _parts(card: Card) -> list[str]:
@@ -57,12 +60,29 @@ def _samples(card: Card, rows: Any, repo: str) -> Iterator[tuple[bytes, str, int
     try:
         for row in rows:
             given = row[image]
-            body = given["bytes"] if given["bytes"] is not None else Path(given["path"]).read_bytes()
-            yield body, _suffix(body, repo), int(row[label])
-    except (KeyError, TypeError, ValueError) as problem:
+            body = given["bytes"] if given["bytes"] is not None else _beside(card, given["path"])
+            number = row[label]
+            if not isinstance(number, int) or not 0 <= number < len(card.classes):
+                raise InputError(
+                    f"Hugging Face data set '{repo}': a row has label {number!r}, where {where(card)} has {len(card.classes)} classes, "
+                    f"0 to {len(card.classes) - 1}"
+                )
+            yield body, _suffix(body, repo), int(number)
+    except (KeyError, TypeError, ValueError, OSError) as problem:
         raise InputError(
             f"Hugging Face data set '{repo}': its rows lack an image '{image}' or a class '{label}' ({problem}); mend `image` and `label` in {where(card)}"
         ) from None
+
+
+def _beside(card: Card, path: str) -> bytes:
+    """An image that a row names by its path, which only a data set on this disk may, and only below itself."""
+    root = (card.folder / text(card, "repo")).resolve()
+    file = Path(path).resolve()
+    if not (root.is_dir() and file.is_relative_to(root)):
+        raise InputError(
+            f"Hugging Face data set '{text(card, 'repo')}': a row names {path}, which lies outside the data set"
+        )
+    return file.read_bytes()
 
 
 def _suffix(body: bytes, repo: str) -> str:
@@ -78,22 +98,37 @@ def _suffix(body: bytes, repo: str) -> str:
 def _fetch(card: Card, say: Say) -> None:
     for part in _parts(card):
         folder = _folder(card) / part
-        if (folder / COUNT).exists():
-            continue
-        stream, repo = _stream(card, part), text(card, "repo")
-        features = getattr(stream, "features", None) or {}
-        names = getattr(features.get(text(card, "label", "label")), "names", None)
-        if names:
-            check_names(card, names, f"Hugging Face data set '{repo}'")
-        done = len(shards(_folder(card), part))
-        say(f"fetch: '{repo}', {part}, from row {done * ROWS}")
-        rows = iter(stream.skip(done * ROWS) if done else stream)
-        while some := list(itertools.islice(rows, ROWS)):
-            write_shard(folder / f"{done}.tar", _samples(card, some, repo))
-            done += 1
-            say(f"fetch: '{repo}', {part}: {done} shards of {ROWS} rows written")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / COUNT).write_text(f"{done}\n", encoding="utf-8")
+        with locked(folder / COUNT):
+            if not (folder / COUNT).exists():
+                _fetch_part(card, part, folder, say)
+        _check_names(card)
+
+
+def _fetch_part(card: Card, part: str, folder: Path, say: Say) -> None:
+    stream, repo = _stream(card, part), text(card, "repo")
+    features = getattr(stream, "features", None) or {}
+    if names := getattr(features.get(text(card, "label", "label")), "names", None):
+        (_folder(card) / NAMES).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        _check_names(card)
+    done = len(shards(_folder(card), part))
+    say(f"fetch: '{repo}', {part}, from row {done * ROWS}")
+    rows = iter(stream.skip(done * ROWS) if done else stream)
+    while some := list(itertools.islice(rows, ROWS)):
+        write_shard(folder / f"{done}.tar", _samples(card, some, repo))
+        done += 1
+        say(f"fetch: '{repo}', {part}: {done} shards of {ROWS} rows written")
+    if not done:
+        raise InputError(f"Hugging Face data set '{repo}': its split '{text(card, part)}' is empty")
+    (folder / "part").write_text(f"{done}\n", encoding="utf-8")
+    os.replace(folder / "part", folder / COUNT)
+
+
+def _check_names(card: Card) -> None:
+    names = _folder(card) / NAMES
+    if names.exists():
+        check_names(
+            card, class_names(names.read_text(encoding="utf-8")), f"Hugging Face data set '{text(card, 'repo')}'"
+        )
 
 
 def _present(card: Card) -> bool:
@@ -111,6 +146,7 @@ def _part(card: Card, split: str) -> list[Path]:
 
 def _examples(card: Card, split: str) -> Examples:
     paths = _part(card, split)
+    _check_names(card)
     indexed = [index(path) for path in paths]
     images: list[Stored] = [image for stored, _ in indexed for image in stored]
     labels: Labels = np.concatenate([labels for _, labels in indexed])
@@ -120,7 +156,7 @@ def _examples(card: Card, split: str) -> Examples:
 
 def _sample_list(card: Card, split: str) -> str:
     paths = _part(card, split)
-    return digest(np.array([path.stat().st_size for path in paths]), [path.name for path in paths])
+    return digest([identity(path) for path in paths])
 
 
 SOURCE = Source(

@@ -19,8 +19,8 @@ LAYOUT = (
 def _arrays(path: Path, names: list[str]) -> list[NDArray[np.generic]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return [file[name] for name in names]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+            return [np.atleast_1d(file[name]) for name in names]
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as problem:
         raise InputError(f"{path}: cannot be read ({problem}); {LAYOUT}") from None
 
 
@@ -29,7 +29,7 @@ def _parts(path: Path) -> dict[str, str]:
     try:
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)
-    except (OSError, ValueError, zipfile.BadZipFile) as problem:
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as problem:
         raise InputError(f"{path}: cannot be read ({problem}); {LAYOUT}") from None
     found = {part: f"{part}_" for part in ("train", "val", "test") if f"{part}_images" in names}
     if "images" in names:
@@ -65,6 +65,7 @@ def _examples(card: Card, split: str) -> Examples:
 
 
 def _sample_list(card: Card, split: str) -> list[int]:
+    _parts(root_of(card))
     stat = root_of(card).stat()
     return [stat.st_size, stat.st_mtime_ns]
 

@@ -1,8 +1,10 @@
 """Cutting what a source holds into the splits that a card declares, and checking that it is what the card says."""
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,23 +76,31 @@ def _check_labels(card: Card, labels: Labels, what: str) -> None:
 
 
 def check_names(card: Card, found: Sequence[str], what: str) -> None:
-    """Raise InputError where class names that come with the data contradict the card: another number, or another order."""
+    """Raise InputError where class names that come with the data contradict the card: another number, or the same names in another order.
+
+    Names that are found once in each list are compared; two at least must have changed their places, since one alone may be a word
+    that the lists use for different classes.
+    """
     if len(found) != len(card.classes):
         raise InputError(f"{what}: names {len(found)} classes, where {where(card)} has {len(card.classes)}")
-    place: Mapping[str, int] = {_plain(name): k for k, name in enumerate(card.classes)}
-    for k, name in enumerate(found):
-        if place.get(_plain(name), k) != k:
-            raise InputError(
-                f"{what}: class {k} is '{name}' there and '{card.classes[k]}' in {where(card)}; the orders differ, and so do the labels"
-            )
+    ours, theirs = [_plain(name) for name in card.classes], [_plain(name) for name in found]
+    once = {name for name, n in Counter(ours).items() if n == 1} & {
+        name for name, n in Counter(theirs).items() if n == 1
+    }
+    moved = [k for k, name in enumerate(theirs) if name in once and ours[k] != name and ours[k] in once]
+    if len(moved) > 1:
+        k = moved[0]
+        raise InputError(
+            f"{what}: class {k} is '{found[k]}' there and '{card.classes[k]}' in {where(card)}; the orders differ, and so do the labels"
+        )
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return "".join(sign for sign in name.casefold() if sign.isalnum()) or name
 
 
-def digest(labels: Labels, names: Sequence[str] = ()) -> str:
-    """A short name of a list of samples."""
-    total = hashlib.sha256(np.ascontiguousarray(labels, "<i8").tobytes())
-    total.update("\0".join(names).encode(errors="surrogateescape"))
-    return total.hexdigest()
+def digest(of: Any) -> str:
+    """A short name of what JSON can hold, or of labels."""
+    if isinstance(of, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(of, "<i8").tobytes()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:12]

@@ -15,6 +15,12 @@ from benchmark.sources.base import LARGEST, SUFFIXES, Labels, Stored
 LABELS = {".cls", ".cls.txt"}
 
 
+def identity(path: Path) -> list[str | int]:
+    """What stands for a shard's content in the cache's keys."""
+    stat = path.stat()
+    return [path.name, stat.st_size, stat.st_mtime_ns]
+
+
 def index(path: Path) -> tuple[list[Stored], Labels]:
     """The images of a shard, in the order of their keys, and the labels beside them (KEY.cls).
 
@@ -50,7 +56,10 @@ def _index(path: Path, size: int, changed: int) -> tuple[list[Stored], Labels]:
                         raise InputError(f"{path}: sample '{key}' has two images; keep one")
                     images[key] = Stored(path, member.offset_data, member.size, member.name)
                 elif ending in LABELS:
+                    if key in labels:
+                        raise InputError(f"{path}: sample '{key}' has two labels; keep one")
                     labels[key] = _label(path, member, archive)
+            _ends(path, archive.offset)
     except (tarfile.TarError, OSError, EOFError) as problem:
         raise InputError(
             f"{path}: is damaged, or not a plain tar archive ({problem}); remove it and fetch it again"
@@ -67,11 +76,20 @@ def _index(path: Path, size: int, changed: int) -> tuple[list[Stored], Labels]:
 def _label(path: Path, member: tarfile.TarInfo, archive: tarfile.TarFile) -> int:
     file = archive.extractfile(member) if member.size <= 32 else None
     written = file.read().decode("ascii", "replace").strip() if file else "..."
-    if not written.isdigit():
+    if not (written.isascii() and written.isdigit() and len(written) < 10):
         raise InputError(
             f"{path}: member '{member.name}' should hold the number of a class, found {written!r}; mend the shard"
         )
     return int(written)
+
+
+def _ends(path: Path, offset: int) -> None:
+    """After its last member an archive holds zeros alone; tarfile takes a damaged header for its end."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        rest = file.read(64 * tarfile.RECORDSIZE)
+    if len(rest) < tarfile.BLOCKSIZE or any(rest):
+        raise InputError(f"{path}: is damaged after {offset} bytes; remove it and fetch it again")
 
 
 def _whole(path: Path, size: int, images: Iterable[Stored]) -> None:

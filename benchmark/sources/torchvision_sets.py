@@ -15,6 +15,7 @@ import numpy as np
 from benchmark.cards import Card
 from benchmark.errors import InputError
 from benchmark.sources.base import Examples, Labels, Lazy, Say, Source, bad, data_folder, table, text, where
+from benchmark.sources.download import locked
 from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
 
 LABELS = ("targets", "_labels", "labels", "y")
@@ -59,30 +60,24 @@ def _open(name: str, root: str, arguments: str, download: bool, card: str) -> An
 
 
 def _manifest(card: Card, part: str) -> Path:
-    of = digest(
-        np.zeros(0, np.int64), [str(_root(card)), text(card, "dataset"), json.dumps(table(card, part), sort_keys=True)]
-    )
-    return data_folder() / card.name / "torchvision" / f"{part}-{of[:12]}.npz"
+    of = digest([str(_root(card)), text(card, "dataset"), table(card, part)])
+    return data_folder() / card.name / "torchvision" / f"{part}-{of}.npz"
 
 
 def _fetch(card: Card, say: Say) -> None:
     for part in _parts(card):
         path = _manifest(card, part)
-        if path.exists():
-            continue
-        say(f"fetch: torchvision's {text(card, 'dataset')} into {_root(card)}")
-        found = _opened(card, part, download=True)
-        if names := getattr(found, "classes", None):
-            check_names(
-                card,
-                [name if isinstance(name, str) else name[0] for name in names],
-                f"torchvision's {text(card, 'dataset')}",
-            )
-        labels = _read_labels(found, f"torchvision's {text(card, 'dataset')}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part_file = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")
-        np.savez(part_file, labels=labels)
-        os.replace(part_file, path)
+        with locked(path):
+            if path.exists():
+                continue
+            say(f"fetch: torchvision's {text(card, 'dataset')} into {_root(card)}")
+            found = _opened(card, part, download=True)
+            names = [name if isinstance(name, str) else name[0] for name in getattr(found, "classes", None) or ()]
+            labels = _read_labels(found, f"torchvision's {text(card, 'dataset')}")
+            part_file = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")
+            np.savez(part_file, labels=labels, names=np.array(names, np.str_))
+            os.replace(part_file, path)
+        _labels_of(card, part)
 
 
 def _read_labels(found: Any, what: str) -> Labels:
@@ -113,15 +108,22 @@ def _present(card: Card) -> bool:
     return all(_manifest(card, part).exists() for part in _parts(card))
 
 
-def _labels(card: Card, split: str) -> tuple[str, Labels]:
-    part = part_of(card, split, _parts(card))
+def _labels_of(card: Card, part: str) -> Labels:
     path = _manifest(card, part)
     if not path.exists():
         raise InputError(
             f"{where(card)}: torchvision's {text(card, 'dataset')} is not here yet; `python -m benchmark fetch` brings it"
         )
     with np.load(path, allow_pickle=False) as file:
-        return part, file["labels"]
+        labels, names = file["labels"], [str(name) for name in file["names"]]
+    if names:
+        check_names(card, names, f"torchvision's {text(card, 'dataset')}")
+    return labels
+
+
+def _labels(card: Card, split: str) -> tuple[str, Labels]:
+    part = part_of(card, split, _parts(card))
+    return part, _labels_of(card, part)
 
 
 def _image(card: Card, part: str, i: int) -> Any:
@@ -141,7 +143,7 @@ def _examples(card: Card, split: str) -> Examples:
 
 
 def _sample_list(card: Card, split: str) -> str:
-    return digest(_labels(card, split)[1], [text(card, "dataset")])
+    return digest(_labels(card, split)[1])
 
 
 SOURCE = Source(

@@ -11,10 +11,10 @@ import numpy as np
 
 from benchmark.cards import Card
 from benchmark.errors import InputError
-from benchmark.sources.base import Examples, Labels, Say, Source, Stored, bad, data_folder, root_of, text, where
+from benchmark.sources.base import Examples, Labels, Say, Source, Stored, bad, data_folder, inside, root_of, text, where
 from benchmark.sources.download import download, read_text
 from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
-from benchmark.sources.tars import index
+from benchmark.sources.tars import identity, index
 
 NAMES, TEMPLATES, COUNT = "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt"
 
@@ -36,8 +36,13 @@ def address(card: Card) -> str:
 
 
 def folder(card: Card) -> Path:
-    """Where the shards lie on this machine."""
-    return data_folder() / card.name / "webdataset" if address(card) else root_of(card)
+    """Where the shards lie on this machine: those of another address lie elsewhere."""
+    base = address(card)
+    return fetched_folder(card.name, base) if base else root_of(card)
+
+
+def fetched_folder(name: str, base: str) -> Path:
+    return data_folder() / name / f"webdataset-{digest([base])}"
 
 
 def _parts(card: Card) -> list[str]:
@@ -94,7 +99,7 @@ def _fetch(card: Card, say: Say) -> None:
             raise bad(card, "path", f"is '{card.source['path']}', and {root} is not a folder; give a folder of shards")
         return
     for part in _parts(card):
-        fetch_part(base, root, text(card, part), say)
+        fetch_part(base, root, inside(card, part, text(card, part)), say)
     names = root / NAMES
     if not names.exists() and (found := read_text(f"{base}/{NAMES}")) is not None:
         names.write_text(found, encoding="utf-8")
@@ -109,7 +114,8 @@ def _present(card: Card) -> bool:
 
 
 def _part(card: Card, split: str) -> tuple[list[Path], str]:
-    root, name = folder(card), text(card, part_of(card, split, _parts(card)))
+    part = part_of(card, split, _parts(card))
+    root, name = folder(card), inside(card, part, text(card, part))
     found = shards(root, name)
     if not found:
         how = "`python -m benchmark fetch` brings them" if address(card) else "give the folder of *.tar files"
@@ -144,7 +150,7 @@ def _examples(card: Card, split: str) -> Examples:
 
 def _sample_list(card: Card, split: str) -> str:
     paths, name = _part(card, split)
-    return digest(np.array([path.stat().st_size for path in paths]), [f"{name}/{path.name}" for path in paths])
+    return digest([name, *(identity(path) for path in paths)])
 
 
 SOURCE = Source(

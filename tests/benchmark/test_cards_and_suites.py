@@ -197,7 +197,11 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
         ('load = "hf-hub:org/name"', 'load = "ViT-B-32"', "field 'load' is 'ViT-B-32'; give ARCHITECTURE/TAG"),
         ("rate = 1e-3", "rate = nan", "field 'rate' is nan; give a number of at least 0"),
         ("epochs = 2", "epochs = 2.5", "field 'epochs' is 2.5; give a whole number"),
-        ("epochs = 2", "epochs = 2\nwarm_up = 1", "field 'warm_up' is not known; known: optimizer, precision, rate"),
+        (
+            "epochs = 2",
+            "epochs = 2\nwarm_up = 1",
+            "field 'warm_up' is not known; known: optimizer, schedule, precision, rate",
+        ),
         ("epochs = 2", 'epochs = 2\noptimizer = "adam"', "field 'optimizer' is 'adam'; give one of adamw, sgd"),
         ('load = "hf-hub:org/name"', "", "[[models]] entry 1: field 'load' is missing"),
         ('name = "own"', 'name = "owm"', "field 'name' is 'owm', but the file is called own.toml"),

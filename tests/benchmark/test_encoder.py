@@ -106,6 +106,8 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
         ("coca_ViT-B-32/laion2b_s13b_b90k", "laion/CoCa-ViT-B-32-laion2B-s13B-b90k/open_clip_model.safetensors"),
         ("hf-hub:timm/ViT-B-16-SigLIP", "timm/ViT-B-16-SigLIP/open_clip_config.json"),
         ("timm:resnet50.a1_in1k", "timm/resnet50.a1_in1k/model.safetensors"),
+        ("timm:hf-hub:org/own", "org/own/config.json"),
+        ("ViT-B-16-SigLIP/webli", "timm/ViT-B-16-SigLIP/tokenizer_config.json"),
     ],
 )
 def test_a_model_that_is_not_here_names_the_file_and_how_to_bring_it(load: str, file: str) -> None:
@@ -114,8 +116,10 @@ def test_a_model_that_is_not_here_names_the_file_and_how_to_bring_it(load: str, 
     with pytest.raises(InputError, match="is not here and cannot be fetched") as caught:
         weights.fetch(model, lambda text: None)
     repo, _, name = file.rpartition("/")
-    assert f"model 'm': {file}" in str(caught.value)
-    assert f"`hf download {repo} {name}`" in str(caught.value)
+    assert file in str(caught.value)
+    first_repo, _, first = weights.absent(model)[0].rpartition("/")
+    assert f"`hf download {first_repo} {first}`" in str(caught.value)
+    assert (repo, name) in [of.rpartition("/")[::2] for of in weights.absent(model)]
     assert "\n" not in str(caught.value)
 
 
@@ -126,6 +130,7 @@ def test_a_model_that_is_not_here_names_the_file_and_how_to_bring_it(load: str, 
         ("ViT-B-32/openia", "unknown model 'ViT-B-32/openia': did you mean ViT-B-32/openai"),
         ("timm:resnet5", "unknown model 'resnet5': did you mean"),
         ("timm:resnet50.nonsense", "unknown model 'resnet50.nonsense'"),
+        ("hf-hub:x/y@rev", "'x/y@rev' is no repository of the Hub"),
     ],
 )
 def test_a_name_that_is_not_known_has_its_neighbours_named(load: str, said: str) -> None:
@@ -163,6 +168,24 @@ def test_a_bad_model_of_a_suite_is_one_line(small_suite: Path, tmp_path: Path, l
     shutil.copy(small_suite.parent / "four_digits.toml", tmp_path)
     with pytest.raises(SuiteError, match=said):
         suite.read(path)
+
+
+def test_a_name_and_its_weights_are_one_identity(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade of open_clip that changes a named model's preprocessing makes other embeddings."""
+    import open_clip
+
+    cached(
+        hub,
+        "timm/vit_base_patch32_clip_224.openai",
+        {"open_clip_model.safetensors": HERE / "open_clip_model.safetensors"},
+    )
+    model = Model("m", "ViT-B-32/openai")
+    before = weights.identity(model)
+    weights._library_configuration.cache_clear()
+    known = dict(open_clip.get_pretrained_cfg("ViT-B-32", "openai"))
+    monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda *of: known | {"mean": (0.5, 0.5, 0.5)})
+    assert weights.identity(model) != before
+    weights._library_configuration.cache_clear()
 
 
 # vision-only

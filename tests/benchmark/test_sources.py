@@ -6,7 +6,7 @@ import io
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +134,28 @@ def test_class_names_beside_the_shards_are_held_against_the_card(tmp_path: Path,
         sources.load(write_card(tmp_path, SHARDS), "train")
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "agree"),
+    [
+        (["missile", "projectile"], ["missile", "missile"], True),
+        (["cardigan dog", "cardigan"], ["Cardigan", "cardigan"], True),
+        (["猫", "狗"], ["猫", "狗"], True),
+        (["C", "C++", "C#"], ["C", "C++", "C#"], True),
+        (["猫", "狗"], ["狗", "猫"], False),
+        (["annual crop", "forest"], ["Forest", "AnnualCrop"], False),
+    ],
+)
+def test_class_names_are_compared_as_words(tmp_path: Path, ours: list[str], theirs: list[str], agree: bool) -> None:
+    from benchmark.sources.splits import check_names
+
+    card = replace(write_card(tmp_path, SHARDS), classes=tuple(ours))
+    if agree:
+        check_names(card, theirs, "data")
+    else:
+        with pytest.raises(InputError, match="the orders differ"):
+            check_names(card, theirs, "data")
+
+
 def test_other_words_for_the_same_classes_are_accepted(tmp_path: Path) -> None:
     write_shards(tmp_path / "shards", names="a dark tone\nLight\nred-ish\n")
     labels_are_right(write_card(tmp_path, SHARDS))
@@ -169,6 +191,8 @@ IMAGE = encoded(0, 1)
         ([(member("a.png"), IMAGE), (member("a.cls"), b"cat")], "should hold the number of a class, found 'cat'"),
         ([(member("a.png"), IMAGE), (member("a.cls"), b"1" * 5000)], "should hold the number of a class"),
         ([(member("a.png"), IMAGE), (member("a.cls"), b"-1")], "found '-1'"),
+        ([(member("a.png"), IMAGE), (member("a.cls"), b"0"), (member("a.cls.txt"), b"1")], "has two labels"),
+        ([(member("a.png"), IMAGE), (member("a.cls"), b"9" * 20)], "should hold the number of a class"),
     ],
 )
 def test_bad_members_are_refused_with_one_line(
@@ -202,6 +226,36 @@ def test_what_is_no_tar_is_refused(tmp_path: Path, body: bytes) -> None:
     (tmp_path / "0.tar").write_bytes(body)
     with pytest.raises(InputError, match="is damaged, or not a plain tar archive"):
         tars.index(tmp_path / "0.tar")
+
+
+def test_a_shard_damaged_in_the_middle_is_not_a_shorter_one(tmp_path: Path) -> None:
+    tars.write_shard(tmp_path / "0.tar", samples(10))
+    whole = bytearray((tmp_path / "0.tar").read_bytes())
+    start = tars.index(tmp_path / "0.tar")[0][4].offset - 512
+    for put in (b"x" * 512, bytes(512)):
+        (tmp_path / "0.tar").write_bytes(whole[:start] + put + whole[start + 512 :])
+        with pytest.raises(InputError, match="is damaged after"):
+            tars.index(tmp_path / "0.tar")
+    (tmp_path / "0.tar").write_bytes(whole[:start])
+    with pytest.raises(InputError, match="is damaged after"):
+        tars.index(tmp_path / "0.tar")
+
+
+def test_a_mended_label_is_seen(tmp_path: Path) -> None:
+    root = write_shards(tmp_path / "shards")
+    card = write_card(tmp_path, SHARDS)
+    before = sources.source(card).sample_list(card, "test")
+    rows = [(body, suffix, (label + 1) % 3) for body, suffix, label in samples(4)]
+    tars.write_shard(root / "test" / "0.tar", rows)
+    assert sources.source(card).sample_list(card, "test") != before
+
+
+@pytest.mark.parametrize("name", ["../train", "/etc"])
+def test_a_card_does_not_lead_out_of_its_data(tmp_path: Path, name: str) -> None:
+    write_shards(tmp_path / "shards")
+    for source in (SHARDS, SHARDS.replace("webdataset", "folder")):
+        with pytest.raises(CardError, match="leads out of the folder of the data"):
+            sources.load(write_card(tmp_path, source.replace('train = "train"', f'train = "{name}"')), "train")
 
 
 def test_a_label_beyond_the_classes_is_refused(tmp_path: Path) -> None:
@@ -334,7 +388,7 @@ def test_a_server_that_falls_silent_is_given_up_and_what_came_is_kept(tmp_path: 
     ):
         fetched(card)
     silent.set()
-    kept = tmp_path / "data" / "tones" / "webdataset" / "train"
+    kept = next((tmp_path / "data" / "tones").glob("webdataset-*")) / "train"
     assert (kept / "0.tar").exists()
     assert (kept / "1.tar.part").stat().st_size == 1000 * download.TRIES
     server.misbehave, server.asked[:] = None, []
@@ -394,6 +448,33 @@ def test_the_hub_is_asked_at_its_endpoint(tmp_path: Path, server: Server, monkey
     labels_are_right(card)
 
 
+def test_shards_of_another_address_are_other_shards(tmp_path: Path, server: Server) -> None:
+    write_shards(server.root / "other", train=24)
+    fetched(write_card(tmp_path, at(server)))
+    other = write_card(tmp_path, at(server).replace(server.url, f"{server.url}/other"), train=21)
+    assert not sources.source(other).present(other)
+    fetched(other)
+    labels_are_right(other)
+
+
+def test_two_processes_do_not_write_one_file_together(tmp_path: Path, server: Server) -> None:
+    def slowly(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes | None:
+        for start in range(0, len(rest), 2000):
+            handler.wfile.write(rest[start : start + 2000])
+            threading.Event().wait(0.02)
+        return None
+
+    server.misbehave = slowly
+    url, path = f"{server.url}/train/0.tar", tmp_path / "came" / "0.tar"
+    both = [threading.Thread(target=download.download, args=(url, path)) for _ in range(3)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert path.read_bytes() == (server.root / "train" / "0.tar").read_bytes()
+    assert len([path for path, _ in server.asked if path == "/train/0.tar"]) == 1
+
+
 # a card's sources
 
 
@@ -417,13 +498,13 @@ def test_an_evaluation_only_card_has_test_images_alone(tmp_path: Path) -> None:
     card = write_card(tmp_path, SHARDS.replace('train = "train"\n', ""), 0, 0)
     assert card.evaluation_only
     labels_are_right(card, ("test",))
+    with pytest.raises(InputError, match="has no train images, since it is for evaluation only"):
+        sources.load(card, "train")
     with pytest.raises(CardError, match="'train' is 2: fewer samples than the 3 classes"):
         write_card(tmp_path, SHARDS, train=2, val=3)
 
 
 def test_every_card_is_complete_and_known_to_its_sources() -> None:
-    from dataclasses import replace
-
     for name in cards.names():
         card = cards.load(name)
         for kind, given in card.sources:
@@ -516,18 +597,50 @@ def test_a_csv_lists_images_labels_and_splits(tmp_path: Path) -> None:
     [
         ({"tone": "GREEN"}, r"list\.csv: line 6 has label 'GREEN', which is no class"),
         ({"file": "../../other.png"}, "line 6 leads out of"),
-        ({"file": "missing.png"}, r"missing\.png: is listed for .*no such file"),
+        ({"tone": "1"}, None),
+        ({"file": "missing.png"}, r"missing\.png: cannot be read as an image"),
     ],
 )
-def test_a_bad_line_of_a_csv_is_named(tmp_path: Path, changed: dict[str, str], said: str) -> None:
+def test_a_bad_line_of_a_csv_is_named(tmp_path: Path, changed: dict[str, str], said: str | None) -> None:
     write_csv(tmp_path / "own", **changed)
+    card = write_card(tmp_path, LISTED)
+    if said is None:  # a number is that of a class, where no class is called by a number
+        return labels_are_right(card)
     with pytest.raises(InputError, match=said):
-        sources.load(write_card(tmp_path, LISTED), "train")
+        [sources.read_image(item) for item in sources.load(card, "train").images]
+    if "file" in changed:
+        with pytest.raises(InputError, match=r"leads out|is listed, but there is no such file"):
+            sources.source(card).sample_list(card, "train")
+
+
+def test_numbers_as_class_names_are_names(tmp_path: Path) -> None:
+    write_csv(tmp_path / "own", tone="0")
+    listed = LISTED.replace('["DARK", "LIGHT", "RED"]', '["1", "2", "RED"]')
+    with pytest.raises(InputError, match="label 'DARK', which is no class"):
+        sources.load(write_card(tmp_path, listed), "train")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (('split = "part"', 'split = "side"'), "has no column 'side'"),
+        (("{file}", "{path}"), r"`image = 'pics/\{path\}'` .* cannot be filled in from line 2"),
+        (("{file}", "{file"), "cannot be filled in from line 2"),
+        (
+            ('test = "test"', 'test = "test"\ndated = "day"\n[source.dates]\ntrain = 3'),
+            "should be the first day and the first one beyond",
+        ),
+    ],
+)
+def test_a_card_that_does_not_fit_its_csv_is_one_line(tmp_path: Path, changed: tuple[str, str], said: str) -> None:
+    write_csv(tmp_path / "own")
+    with pytest.raises(InputError, match=said):
+        sources.load(write_card(tmp_path, LISTED.replace(*changed)), "train")
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     write_csv(tmp_path / "own")
-    with pytest.raises(InputError, match=r"line 2 lacks 'kind', .*columns: file, tone, part, day"):
+    with pytest.raises(InputError, match=r"has no column 'kind', .*columns: file, tone, part, day"):
         sources.load(write_card(tmp_path, LISTED.replace('"tone"', '"kind"')), "train")
 
 
@@ -564,6 +677,8 @@ def test_a_card_is_written_for_shards_on_disk_and_for_folders(tmp_path: Path, pi
     assert len(sources.load(cards.read(path), "test").labels) == 8
     with pytest.raises(UsageError, match="is there already"):
         new_card(str(tmp_path / "animals"), "animals", None, tmp_path)
+    with pytest.raises(InputError, match="too few to be cut"):
+        new_card(str(pictures(tmp_path / "few", each=2)), "few", None, tmp_path)
     with pytest.raises(UsageError, match="should be letters"):
         new_card(str(tmp_path / "animals"), "../animals", None, tmp_path)
 

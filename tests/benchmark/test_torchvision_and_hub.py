@@ -145,6 +145,8 @@ def test_torchvision_class_names_in_another_order_are_refused(tmp_path: Path, da
     card = card_of(tmp_path, ["dotted", "banded"], (6, 6, 6), f'kind = "torchvision"\ndataset = "DTD"\n{parts}')
     with pytest.raises(InputError, match="class 0 is 'banded' there and 'dotted' in"):
         sources.fetch(card, lambda text: None)
+    with pytest.raises(InputError, match="class 0 is 'banded' there and 'dotted' in"):
+        sources.load(card, "train")  # and not only when it comes
 
 
 @pytest.mark.parametrize(
@@ -241,3 +243,24 @@ def test_what_the_hub_cannot_give_is_one_line(
     with pytest.raises(InputError, match=said) as caught:
         sources.fetch(card, lambda text: None)
     assert "\n" not in str(caught.value)
+
+
+def test_hub_class_names_in_another_order_are_refused_also_later(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="the extra `huggingface` is not installed")
+    write_hub_layout(tmp_path / "hub")
+    labels_are_right(card_of(tmp_path, ["banded", "dotted", "plain"], (18, 6, 9), HUB))
+    card = card_of(tmp_path, ["dotted", "banded", "plain"], (18, 6, 9), HUB)
+    for use in (lambda: sources.fetch(card, lambda text: None), lambda: sources.load(card, "train")):
+        with pytest.raises(InputError, match="the orders differ"):
+            use()
+
+
+def test_a_hub_label_beyond_the_classes_is_found_before_all_has_come(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="the extra `huggingface` is not installed")
+    write_hub_layout(tmp_path / "hub")
+    for part in ("train", "test"):
+        (tmp_path / "hub" / part / "plain").rename(tmp_path / "hub" / part / "zigzag")
+    (tmp_path / "hub" / "train" / "extra").mkdir()
+    Image.fromarray(marked(1, 1)).save(tmp_path / "hub" / "train" / "extra" / "0.png")
+    with pytest.raises(InputError, match=r"names 4 classes, where .*own\.toml has 3|a row has label 3"):
+        sources.fetch(card_of(tmp_path, ["banded", "dotted", "zigzag"], (18, 6, 9), HUB), lambda text: None)
