@@ -80,7 +80,7 @@ class Embedder:
         return self._encoder
 
     def images(self, card: Card, split: str, key: Key | None = None) -> Arrays:
-        """`image` float32 (N, D), `labels` int64 (N,), and of a vision-only model `source` float32 (N, Z).
+        """`image` float32 (N, D), `labels` int64 (N,), and of a vision-only model `source` float32 (N, Z) and `energy` (N,).
 
         A large split is kept block by block while it is encoded, so that an interruption loses little.
         """

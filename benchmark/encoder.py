@@ -138,7 +138,7 @@ class Encoder:
         return tokens
 
     def encode(self, images: NDArray[np.uint8] | Sequence[Item]) -> dict[str, NDArray[np.float32]]:
-        """`image` (N, D) and, of a vision-only model, `source` (N, Z) posteriors. The next images are decoded while some are encoded."""
+        """`image` (N, D) and, of a vision-only model, `source` (N, Z) posteriors and `energy` (N,). The next images are decoded while some are encoded."""
         parts = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
         found = []
         with ThreadPoolExecutor(1) as ahead:
@@ -196,7 +196,8 @@ class Encoder:
         features = self.model.forward_head(hidden, pre_logits=True).float()
         if not self.model.num_classes:
             return {"image": features}
-        return {"image": features, "source": self.model.forward_head(hidden).double().softmax(1).float()}
+        logits = self.model.forward_head(hidden).double()
+        return {"image": features, "source": logits.softmax(1).float(), "energy": logits.logsumexp(1).float()}
 
     def _fastest_batch(self, pixels: torch.Tensor) -> int:
         """Larger and larger batches are tried, until the images run out, memory does, or it is no longer faster."""

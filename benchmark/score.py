@@ -154,6 +154,7 @@ def embeddings(
         images["labels"],
         text=None if model.vision_only else _class_texts(card, texts["text"]),
         source_probs=source,
+        energy=images.get("energy"),
         logit_scale=None if model.vision_only else scale,
         logit_bias=bias,
         class_names=list(card.classes),

@@ -104,7 +104,9 @@ def _number(f: Scorer) -> str:
 
 
 def _needs(f: Scorer) -> str:
-    needs = f.spec.needs  # type: ignore[attr-defined]
+    needs = set(f.spec.needs)  # type: ignore[attr-defined]
+    if "energy" in needs:  # which the sample has by these
+        needs |= {"text", "logit_scale"}
     without: dict[str, Any] = {name: None for name in OPTIONAL if name not in needs}
     _value(f, sample(**without))
     for name in needs & set(OPTIONAL):

@@ -23,6 +23,7 @@ NEEDS = {
     "text": "class text embeddings",
     "source_probs": "a posterior over a source vocabulary",
     "logit_scale": "the model's logit scale",
+    "energy": "logits (class texts and the logit scale, or a source classifier's energy)",
     "label_views": "class texts under the text towers of other models",
     "general": "the model's features in general (mean and deviation)",
     "n_parameters": "the model's number of parameters",

@@ -115,6 +115,7 @@ class Embeddings:
     image: (N, D) image embeddings, any float type, memory-mapped if one likes.  labels: (N,) classes in 0..C-1.
     text: (C, D) class text embeddings, row c for class c.  source_probs: (N, Z), each row a distribution over source classes.
     logit_scale, logit_bias: of the model's similarities.  label_views: class texts under other models' text towers, each (C, E_k).
+    energy: (N,) logsumexp of a source classifier's logits; without it, that of the similarities with the class texts.
     general: mean and deviation (D,) each of the model's features in general, over many tasks.  ledger: the model's measured ranks on other tasks, 0..1, 1 the best.
     seed: for stochastic scorers.  block_rows: rows read at a time; changes memory, not results.
     Nothing is normalised: unit rows are the caller's business.
@@ -131,6 +132,7 @@ class Embeddings:
         source_probs: ArrayLike | None = None,
         logit_scale: float | None = None,
         logit_bias: float = 0.0,
+        energy: ArrayLike | None = None,
         class_names: Sequence[str] | None = None,
         n_parameters: float | None = None,
         label_views: Sequence[ArrayLike] | None = None,
@@ -143,6 +145,7 @@ class Embeddings:
         self.labels = _labels(labels, len(self.image))
         self.text = None if text is None else _read_only(text, "text", 2)
         self.source_probs = None if source_probs is None else _read_only(source_probs, "source_probs", 2)
+        self._energy = None if energy is None else _read_only(energy, "energy", 1)
         self.ledger = None if ledger is None else _read_only(ledger, "ledger", 1)
         self.label_views = (
             None if label_views is None else [_read_only(v, f"label_views[{k}]", 2) for k, v in enumerate(label_views)]
@@ -188,6 +191,10 @@ class Embeddings:
             )
         if self.logit_scale is not None and not (np.isfinite(self.logit_scale) and self.logit_scale > 0):
             raise EmbeddingsError(f"logit_scale: {self.logit_scale} is not above 0")
+        if self._energy is not None and (len(self._energy) != n or not np.isfinite(self._energy).all()):
+            raise EmbeddingsError(
+                f"energy: should be {n} finite numbers, one for each row of image, found shape {self._energy.shape}"
+            )
         if self.source_probs is not None:
             if len(self.source_probs) != n:
                 raise EmbeddingsError(f"source_probs: {len(self.source_probs)} rows where image has {n}")
@@ -256,6 +263,20 @@ class Embeddings:
     def scatter_eigen(self) -> tuple[Floats, Floats]:
         """The same of the centred X'X."""
         return eigen(self.statistics.scatter)
+
+    @timed
+    def energy(self) -> Floats | None:
+        """(N,) logsumexp of the logits; None without a source classifier, or class texts and the logit scale."""
+        if self._energy is not None:
+            return self._energy.astype(np.float64)
+        if self.text is None or self.logit_scale is None:
+            return None
+        text, parts = self.text.astype(np.float64), []
+        for x, _ in self.blocks():
+            logits = self.logit_scale * (x @ text.T) + self.logit_bias
+            highest = logits.max(1)
+            parts.append(highest + np.log(np.exp(logits - highest[:, None]).sum(1)))
+        return np.concatenate(parts)
 
     @timed
     def zero_shot(self) -> ZeroShot:

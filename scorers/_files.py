@@ -12,7 +12,7 @@ from scorers._embeddings import Embeddings, EmbeddingsError
 
 SCALARS = ("logit_scale", "logit_bias", "n_parameters")
 GENERAL = ("general_mean", "general_deviation")
-FIELDS = ("image", "labels", "text", "source_probs", "class_names", "label_views", *GENERAL, *SCALARS)
+FIELDS = ("image", "labels", "text", "source_probs", "energy", "class_names", "label_views", *GENERAL, *SCALARS)
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",

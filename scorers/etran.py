@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from scorers._contract import Abstain, Components, need_two_classes, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._embeddings import Embeddings
 from scorers._pool import unit_range
 from scorers.sfda import discriminants, softmax, spread_within
 
@@ -16,24 +16,11 @@ def combine(pool: Sequence[Components]) -> list[float]:
     return [float(value) for value in 0.15 * energy + 0.85 * lda]
 
 
-def _energies(e: Embeddings) -> Floats:
-    assert e.text is not None
-    assert e.logit_scale is not None
-    text, parts = e.text.astype(np.float64), []
-    for x, _ in e.blocks():
-        logits = e.logit_scale * (x @ text.T) + e.logit_bias
-        highest = logits.max(1)
-        parts.append(highest + np.log(np.exp(logits - highest[:, None]).sum(1)))
-    return np.concatenate(parts)
-
-
-@scorer(
-    needs={"image", "text", "labels", "logit_scale"}, predicts={"accuracy": +1}, cite="gholami2023etran", pool=combine
-)
+@scorer(needs={"image", "labels", "energy"}, predicts={"accuracy": +1}, cite="gholami2023etran", pool=combine)
 def etran(e: Embeddings, *, share: float = 1.0) -> dict[str, float]:
     """How much the model's logits respond to the images, and how well linear discriminants separate the classes.
 
-    energy: mean of the lowest `share` of the logsumexp over the zero-shot logits; lda: mean posterior of the own class under linear
+    energy: mean of the lowest `share` of the logsumexp over the zero-shot logits, or over those of a source classifier; lda: mean posterior of the own class under linear
     discriminants with the pooled within-class covariance (inverted where it has variance). Relative to a pool of models: over it,
     .15·minmax(energy) + .85·minmax(lda). Published code solves the discriminants' non-symmetric problem with a symmetric solver,
     which leaves nearest class mean; and takes the energy of features, on unit rows nearly ln D for all. O(N·D·C + D³).
@@ -43,11 +30,12 @@ def etran(e: Embeddings, *, share: float = 1.0) -> dict[str, float]:
     """
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}; give one in 0..1")
+    assert e.energy is not None
     need_two_classes(e)
     if e.n <= len(e.classes):
         raise Abstain(f"needs more samples than classes, found {e.n} and {len(e.classes)}")
     spread_within(e.statistics)
-    energies = np.sort(_energies(e))[: max(1, round(share * e.n))]
+    energies = np.sort(e.energy)[: max(1, round(share * e.n))]
     weights, offsets = discriminants(e.statistics, 0.0)
     own = sum(float(softmax(x @ weights + offsets)[np.arange(len(y)), y].sum()) for x, y in e.blocks())
     return {"energy": float(energies.mean()), "lda": own / e.n}

@@ -199,10 +199,12 @@ def test_a_vision_only_model_gives_features_and_posteriors(tmp_path: Path) -> No
     found = encoder.encode(pictures(5, encoder.size))
     assert found["source"].shape == (5, 11)
     assert np.allclose(found["source"].sum(1), 1)
+    assert found["energy"].shape == (5,)
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     with torch.inference_mode():
         inputs = encoder.normalise(torch.from_numpy(pictures(5, encoder.size)).permute(0, 3, 1, 2))
         assert np.allclose(model(inputs).softmax(1).numpy(), found["source"], atol=1e-6)
+        assert np.allclose(model(inputs).logsumexp(1).numpy(), found["energy"], atol=1e-5)
         assert np.allclose(
             model.forward_head(model.forward_features(inputs), pre_logits=True).numpy(), found["image"], atol=1e-5
         )
@@ -227,7 +229,7 @@ def test_text_scorers_abstain_on_a_vision_only_model_and_source_scorers_do_not(
     cache = Cache(tmp_path / "cache")
     embed_suite(loaded, cache, 1, quiet=True)
     cells = {(c.scorer, c.model): c for c in score.score_suite(loaded, None, cache).cells}
-    for name in ("leep", "nce", "logme", "pactran_dirichlet", "knn", "n_parameters"):
+    for name in ("leep", "nce", "logme", "pactran_dirichlet", "knn", "etran", "n_parameters"):
         assert cells[name, "vit"].score is not None, (name, cells[name, "vit"].abstained)
     for name in ("iimm", "zero_shot_margin", "modality_gap"):
         assert "text" in cells[name, "vit"].abstained

@@ -419,6 +419,10 @@ def test_etran_equals_scikit_learns_parts(random_embeddings: Callable[..., Embed
         {"energy": energies.mean(), "lda": lda.predict_proba(x)[np.arange(len(y)), y].mean()}, rel=1e-6
     )
     assert scorers.etran(e, share=0.2)["energy"] == pytest.approx(energies[:30].mean())
+    vision_only = Embeddings(e.image, e.labels, energy=energies)
+    assert scorers.etran(vision_only) == pytest.approx(scorers.etran(e))
+    with pytest.raises(scorers.Abstain, match="needs logits"):
+        scorers.etran(Embeddings(e.image, e.labels, text=e.text))
     combine = scorers.registry().scorers["etran"].spec.pool
     assert combine([{"energy": 1.0, "lda": 0.9}, {"energy": 3.0, "lda": 0.5}]) == pytest.approx([0.85, 0.15])
 
