@@ -270,6 +270,12 @@ def _cells(name: str, function: Any, task: str, results: Mapping[str, Mapping[st
     return [Cell(name, model, task, values[model], reasons[model], results[model]["seconds"]) for model in results]
 
 
+def say_failures() -> None:
+    """Name the scorers that are there but could not be loaded."""
+    for name, reason in scorers.registry().failures.items():
+        print(f"scorer '{name}' {reason}; the others go on", file=sys.stderr)
+
+
 def say_raised(cells: Iterable[Cell]) -> None:
     """Name on stderr the scorers that raised, with the first reason: a fault of theirs, where an abstention is none."""
     faults: dict[str, list[str]] = {}
