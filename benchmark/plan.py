@@ -137,5 +137,5 @@ def _ledger(suite: Suite) -> str:
             return str(problem)
     rest = len(runs) - done
     return f"{done} of {len(runs)} runs measured" + (
-        f"; `python -m benchmark measure --suite {suite.name}` makes the rest" if rest else ""
+        f"; `python -m benchmark measure --suite {suite.asked or suite.name}` makes the rest" if rest else ""
     )

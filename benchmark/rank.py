@@ -37,7 +37,7 @@ def measurements(suite: Suite) -> list[Row]:
         return _published(suite)
     if not suite.ledger.is_dir():
         raise LedgerError(
-            f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.name}` makes one"
+            f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.asked or suite.name}` makes one"
         )
     models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
     techniques = {t.name for t in suite.techniques}

@@ -72,6 +72,7 @@ class Suite:
     source_vocabulary: tuple[str, ...]
     ledger: Path
     published: dict[str, str] = field(default_factory=dict)
+    asked: str = ""  # what `--suite` was given
 
     @property
     def tuned_on(self) -> tuple[Card, ...]:
@@ -113,11 +114,9 @@ def load(name: str, source: str | None = None) -> Suite:
 
     source: the kind of source that tasks are taken from where they have it; by default the first whose files are here.
     """
-    if name.endswith(".toml"):
-        return read(Path(name), source)
-    if name not in names():
+    if not name.endswith(".toml") and name not in names():
         raise unknown("suite", name, names())
-    return read(FOLDER / f"{name}.toml", source)
+    return replace(read(Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml", source), asked=name)
 
 
 def read(path: Path, source: str | None = None) -> Suite:
