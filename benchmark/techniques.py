@@ -126,12 +126,13 @@ def _projections(model: nn.Module, options: Options) -> Iterable[nn.Parameter]:
 class LowRank(nn.Module):
     """W to W + scale * up @ down on some of the bands of W's rows; `up` starts at zero, so that it starts as the identity."""
 
-    def __init__(self, weight: Tensor, bands: tuple[int, ...], rank: int, scale: float) -> None:
+    def __init__(self, weight: Tensor, bands: tuple[int, ...], rank: int, scale: float, deviation: float = 0.0) -> None:
         super().__init__()
         self.count = 1 if bands == (0,) else 3
         self.bands, self.scale = bands, scale
         rows, columns = weight.shape[0] // self.count, weight.shape[1]
-        self.down = nn.Parameter(torch.randn(len(bands), rank, columns, device=weight.device) / columns**0.5)
+        drawn = torch.randn(len(bands), rank, columns, device=weight.device)
+        self.down = nn.Parameter(drawn * deviation if deviation else drawn / columns**0.5)
         self.up = nn.Parameter(torch.zeros(len(bands), rows, rank, device=weight.device))
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -144,13 +145,14 @@ class LowRank(nn.Module):
 
 def _low_rank(model: nn.Module, options: Options) -> Iterable[nn.Parameter]:
     rank, scale = int(options.get("rank", 16)), float(options.get("scale", 0.2))
+    deviation = float(options.get("deviation", 0.0))
     added: list[nn.Parameter] = []
     for name, _ in list(model.named_parameters()):
         bands = next((LOW_RANK[end] for end in LOW_RANK if name.endswith(f".{end}")), None)
         if bands and BLOCK.search(name):
             where, _, tensor = name.rpartition(".")
             module = model.get_submodule(where)
-            low = LowRank(getattr(module, tensor), bands, rank, scale)
+            low = LowRank(getattr(module, tensor), bands, rank, scale, deviation)
             parametrize.register_parametrization(module, tensor, low)
             added += [low.down, low.up]
     return added
@@ -234,7 +236,7 @@ def attention(bench: Workbench, card: Card, options: Options, seed: int) -> Tune
 def lora(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
     """Low-rank changes of the query and value projections in the transformer blocks of both towers (Hu et al., 2022).
 
-    Options `rank` (16) and `scale` (0.2), by which the product is multiplied.
+    Options `rank` (16); `scale` (0.2), by which the product is multiplied; `deviation` of the first factor at the start (1/√width).
     """
     return _in_towers("lora", _low_rank, bench, card, options, seed)
 

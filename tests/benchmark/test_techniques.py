@@ -144,6 +144,7 @@ def test_lora_starts_as_the_identity_and_folds_to_what_it_was(
 def test_low_rank_is_the_scaled_product_on_its_bands() -> None:
     weight = torch.randn(12, 5)
     low = LowRank(weight, (0, 2), rank=2, scale=0.5)
+    assert 0.015 < float(LowRank(torch.zeros(30, 500), (0,), 8, 1.0, 0.02).down.std()) < 0.025
     with torch.no_grad():
         low.up.normal_()
         change = low(weight) - weight
