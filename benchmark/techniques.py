@@ -172,7 +172,6 @@ def _in_towers(name: str, prepare: Prepare, bench: Workbench, card: Card, option
     Where there is an accelerator it is used, with the towers in bfloat16 (option `precision`: "fp32" or "bf16"); weights, similarities
     and loss stay in float32.
     """
-    torch.manual_seed(seed)
     encoder = copy.copy(bench.encoder)
     encoder.model = copy.deepcopy(bench.encoder.model)
     train, val = bench.pixels(card, "train"), bench.pixels(card, "val")
@@ -196,6 +195,7 @@ def _in_towers(name: str, prepare: Prepare, bench: Workbench, card: Card, option
         return found
 
     encoder.model.requires_grad_(False)
+    torch.manual_seed(seed)  # not before the model is loaded, which draws numbers too
     chosen = list(prepare(encoder.model, options))
     for parameter in chosen:
         parameter.requires_grad_(True)
@@ -265,8 +265,8 @@ def clip_adapter(bench: Workbench, card: Card, options: Options, seed: int) -> T
 
     Options `reduction` (4), of the width, and `ratio` (0.2), of the adapted part in the mixture.
     """
-    torch.manual_seed(seed)
     width, reduction, ratio = bench.width, int(options.get("reduction", 4)), float(options.get("ratio", 0.2))
+    torch.manual_seed(seed)
     module = nn.ModuleDict({"image": _Adapter(width, reduction, ratio), "text": _Adapter(width, reduction, ratio)})
     labels, val_labels = bench.labels(card, "train"), bench.labels(card, "val")
     train, val = bench.embeddings(card, "train"), bench.embeddings(card, "val")

@@ -141,6 +141,24 @@ def test_lora_starts_as_the_identity_and_folds_to_what_it_was(
     assert set(module.state_dict()) == set(b.encoder.model.state_dict())
 
 
+def test_a_run_is_the_same_whether_or_not_its_process_had_the_model(
+    small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading a model draws random numbers; what a technique draws must not hang on that."""
+    started: list[float] = []
+
+    def fit(parameters: list[torch.nn.Parameter], *rest: object) -> object:
+        started.append(float(sum(p.detach().abs().sum() for p in parameters)))
+        return techniques_fit(parameters, *rest)
+
+    techniques_fit = techniques.fit
+    monkeypatch.setattr(techniques, "fit", fit)
+    b = bench(small_suite, shared_cache, "clip-things")
+    for _ in range(2):
+        TECHNIQUES["lora"](b, b.tasks[0], OPTIONS["lora"] | {"epochs": 1.0}, 3)
+    assert started[0] == started[1]
+
+
 def test_low_rank_is_the_scaled_product_on_its_bands() -> None:
     weight = torch.randn(12, 5)
     low = LowRank(weight, (0, 2), rank=2, scale=0.5)
