@@ -117,7 +117,8 @@ def test_a_pretrained_name_is_scored_against_published_measurements(
     assert done.returncode == 0, done.stderr
     assert "16/16 images" in done.stderr
     made = json.loads((tmp_path / "results" / "own" / "run.json").read_text())
-    assert list(made["models"]["B32"]) == ["load", "timm/vit_base_patch32_clip_224.openai/open_clip_model.safetensors"]
+    weights = "timm/vit_base_patch32_clip_224.openai/open_clip_model.safetensors"
+    assert list(made["models"]["B32"]) == ["load", weights, "configuration"]
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub" / "hub"))
     from open_clip.model import QuickGELU
