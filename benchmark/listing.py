@@ -7,8 +7,6 @@ from typing import Any
 
 from tabulate import tabulate
 
-import scorers
-from benchmark import score, sources
 from benchmark import suite as suites
 from benchmark.cache import Cache
 from benchmark.errors import BenchmarkError
@@ -21,6 +19,9 @@ def show(args: argparse.Namespace, chosen: Callable[[], Suite]) -> None:
         lines = [[name, suites.load(name).description] for name in suites.names()]
         print(tabulate(lines, ["suite", "what it is"]))
     elif args.what == "scorers":
+        import scorers
+        from benchmark import score
+
         if args.bibtex:
             print(scorers.bibtex(), end="")
             return
@@ -41,6 +42,8 @@ def show(args: argparse.Namespace, chosen: Callable[[], Suite]) -> None:
     elif args.what == "tasks":
         _tasks(args, chosen())
     elif args.what == "sources":
+        from benchmark import sources
+
         print(tabulate(sorted(sources.known().items()), ["source", "what it is"]))
     elif args.what == "techniques":
         installed = {

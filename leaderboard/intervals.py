@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from leaderboard.axes import Clusters
 
@@ -48,6 +47,8 @@ def estimate(values: Floats, clusters: Clusters, known: NDArray[np.bool_], fishe
     fisher: the values are correlations, and are set on Fisher's scale, artanh. No interval where clusters are fewer than LEAST, or where
     one cannot be left out: what hangs on a single cluster has no interval.
     """
+    from scipy.special import stdtr, stdtrit  # here, since it takes longer to load than most commands take
+
     scaled = np.arctanh(np.clip(values, -1 + 1e-12, 1 - 1e-12)) if fisher else values
     part: dict[str, NDArray[np.bool_]] = {
         "tasks": np.asarray(known.any(1)),
