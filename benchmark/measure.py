@@ -35,7 +35,13 @@ def planned(suite: Suite) -> list[Run]:
 
 def check(suite: Suite) -> None:
     """Raise LedgerError where a run of the suite was measured under other conditions than those that the suite declares now."""
-    wanted = {run: conditions(suite, run.model, run.technique, run.trained_on) for run in planned(suite)}
+    made_under: dict[tuple[str, str, str], dict[str, Any]] = {}  # the same for every seed
+    wanted = {}
+    for run in planned(suite):
+        place = run.model, run.technique, run.trained_on
+        if place not in made_under:
+            made_under[place] = conditions(suite, *place)
+        wanted[run] = made_under[place]
     for model in suite.models:
         for run in sorted(ledger.unfinished(suite.ledger, model.name)):
             raise LedgerError(

@@ -205,14 +205,10 @@ def _forgetting(board: Board) -> str:
 
 
 def _scorer(board: Board, name: str, words: ScorerWords) -> str:
-    rows = []
+    rows, own = [], [x for x in board.lines if (x.scorer, x.measure) == (name, "pearson")]
     for technique in board.techniques:
         for target in TARGETS:
-            found = {
-                x.axis: x
-                for x in board.lines
-                if (x.scorer, x.technique, x.target, x.measure) == (name, technique, target, "pearson")
-            }
+            found = {x.axis: x for x in own if (x.technique, x.target) == (technique, target)}
             if found:
                 row = {"measured": f"{target}, {_escaped(technique)}"}
                 rows.append(row | {f"r {AXIS_WORDS[axis]}": number(found.get(axis)) for axis in AXES})

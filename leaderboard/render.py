@@ -26,10 +26,12 @@ def render(board: Board, form: str, measures: Sequence[str] | None = None, made:
     measures: those that the tables show, by default all in "md", Pearson and the weighted τ in "text", "latex" and "html".
     """
     if form == "json":
-        return (
-            json.dumps(_rounded(as_dict(board, made)), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-            + "\n"
+        whole = _rounded(as_dict(board, made))
+        meta, *rows = (
+            json.dumps(part, sort_keys=True, ensure_ascii=False, allow_nan=False)
+            for part in (whole["meta"], *whole["rows"])
         )
+        return f'{{"meta": {meta},\n"rows": [\n' + ",\n".join(rows) + "\n]}\n"
     if form == "csv":
         return _csv(board, made)
     if form == "md":
