@@ -36,7 +36,7 @@ def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
     here = {part.name for part in (*models, *tasks) if not part.fetch}
     images = {model.name: _images(suite, model, here, cache) for model in suite.models}
     lines = [
-        f"Suite '{suite.name}': {len(suite.models)} models, {len(suite.tasks)} tasks, {len(suite.tuned_on)} of them with train images\n",
+        f"Suite '{suite.name}': models: {len(suite.models)}, tasks: {len(suite.tasks)}, {len(suite.tuned_on)} of them with train images\n",
         tabulate(
             [[p.name, p.of, p.fetch or "here", _mb(p.megabytes), f"{images[p.name]:,}"] for p in models],
             ["model", "loaded as", "fetch", "MB", "images to encode"],
@@ -61,7 +61,7 @@ def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
 
 def _model(model: Model) -> _Part:
     lacking = weights.absent(model)
-    known = sizes().get(model.load)
+    known = _size(model)
     return _Part(model.name, model.load, ", ".join(lacking), known[0] * 4 if lacking and known else None, 0)
 
 
@@ -90,6 +90,22 @@ def _images(suite: Suite, model: Model, here: set[str], cache: Cache) -> int:
     return found + sum(card.sizes["train"] for card in suite.tuned_on if card.name not in here)
 
 
+def _size(model: Model) -> tuple[float, float] | None:
+    """Published millions of parameters and billions of operations; a repository of the Hub is known by the name that open_clip has for it."""
+    name = model.load
+    if name.startswith("hf-hub:"):
+        import open_clip
+
+        repo = name.removeprefix("hf-hub:")
+        pairs = (
+            (a, t)
+            for a, t in open_clip.list_pretrained()
+            if open_clip.get_pretrained_cfg(a, t).get("hf_hub", "") == f"{repo}/"
+        )
+        name = "/".join(next(pairs, (name,)))
+    return sizes().get(name)
+
+
 def _mb(megabytes: float | None) -> str:
     return "" if megabytes is None else f"{megabytes:,.0f}"
 
@@ -104,14 +120,13 @@ def _sum(parts: list[_Part]) -> str:
 
 def _time(suite: Suite, images: dict[str, int]) -> str:
     """By each model's published operations per image, and the speed of a matrix product on this machine's CPU."""
-    known = sizes()
-    of = {model.name: known[model.load][1] for model in suite.models if model.load in known}
+    of = {model.name: size[1] for model in suite.models if (size := _size(model))}
     if not any(images[name] for name in of):
         return ""
     speed = _speed()
     seconds = sum(images[name] * each for name, each in of.items()) / (speed * SHARE)
     unknown = sum(n > 0 for name, n in images.items() if name not in of)
-    more = f", without {unknown} models whose size is not known" if unknown else ""
+    more = f", without {unknown} of the models, whose size is not known" if unknown else ""
     return f", about {duration(seconds)} on this machine's CPU ({speed:.0f} GFLOP/s in a matrix product){more}; an accelerator is far faster"
 
 
