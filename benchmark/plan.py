@@ -33,7 +33,7 @@ def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
     """Tables of models and tasks, the sums, and what the ledger lacks; nothing is fetched, encoded or written."""
     tasks = [_task(card) for card in suite.tasks]
     models = [_model(model) for model in suite.models]
-    here = {part.name for part in (*models, *tasks) if not part.fetch}
+    here = {(part.name, part.of) for part in (*models, *tasks) if not part.fetch}
     images = {model.name: _images(suite, model, here, cache) for model in suite.models}
     lines = [
         f"Suite '{suite.name}': models: {len(suite.models)}, tasks: {len(suite.tasks)}, {len(suite.tuned_on)} of them with train images\n",
@@ -80,14 +80,14 @@ def _task(card: Card) -> _Part:
     )
 
 
-def _images(suite: Suite, model: Model, here: set[str], cache: Cache) -> int:
+def _images(suite: Suite, model: Model, here: set[tuple[str, str]], cache: Cache) -> int:
     """How many a model has still to encode: what the cache holds is looked up where model and task are here."""
-    if model.name not in here:
+    if (model.name, model.load) not in here:
         return sum(card.sizes["train"] for card in suite.tasks)
-    known = [card for card in suite.tuned_on if card.name in here]
+    known = [card for card in suite.tuned_on if (card.name, card.kind) in here]
     part = suite.narrowed([model.name], [card.name for card in known]) if known else None
     found = sum(work.images for work in embed.lacking(part, cache)) if part else 0
-    return found + sum(card.sizes["train"] for card in suite.tuned_on if card.name not in here)
+    return found + sum(card.sizes["train"] for card in suite.tuned_on if (card.name, card.kind) not in here)
 
 
 def _size(model: Model) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.cards import Card
 from benchmark.errors import InputError
-from benchmark.sources.base import Examples, Labels, Say, Source, Stored, bad, data_folder, text, where
+from benchmark.sources.base import Examples, Labels, Say, Source, Stored, data_folder, text, where
 from benchmark.sources.download import locked
 from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
 from benchmark.sources.tars import identity, index, write_shard
@@ -26,10 +26,7 @@ def _folder(card: Card) -> Path:
 
 
 def _parts(card: Card) -> list[str]:
-    parts = held(card)
-    if not parts:
-        raise bad(card, "train", "is missing; name the data set's splits for train, val and test, or for 'all'")
-    return parts
+    return held(card, "name the data set's splits for train, val and test, or for 'all'")
 
 
 def _stream(card: Card, part: str) -> Any:

@@ -15,11 +15,16 @@ from benchmark.pocket.chance import uniforms
 from benchmark.sources.base import Labels, bad, where
 
 
-def held(card: Card) -> list[str]:
-    """The parts that a source's fields name: 'all' to be cut, or those of train, val and test that there are."""
+def held(card: Card, hint: str = "") -> list[str]:
+    """The parts that a source's fields name: 'all' to be cut, or those of train, val and test that there are.
+
+    hint: how to name them, for a source that cannot do without.
+    """
     parts = [part for part in ("all", *SPLITS) if part in card.source]
     if "all" in parts and len(parts) > 1:
         raise bad(card, "all", f"stands beside '{parts[1]}'; give either everything or its splits")
+    if hint and not parts:
+        raise bad(card, "train", f"is missing; {hint}")
     return parts
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmark.cards import Card
 from benchmark.errors import InputError
-from benchmark.sources.base import Examples, Labels, Lazy, Say, Source, bad, data_folder, table, text, where
+from benchmark.sources.base import Examples, Labels, Lazy, Say, Source, data_folder, table, text, where
 from benchmark.sources.download import locked
 from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
 
@@ -27,10 +27,7 @@ def _root(card: Card) -> Path:
 
 
 def _parts(card: Card) -> list[str]:
-    parts = held(card)
-    if not parts:
-        raise bad(card, "train", "is missing; give the arguments of train, val and test, or of 'all'")
-    return parts
+    return held(card, "give the arguments of train, val and test, or of 'all'")
 
 
 def _opened(card: Card, part: str, download: bool = False) -> Any:

@@ -46,10 +46,7 @@ def fetched_folder(name: str, base: str) -> Path:
 
 
 def _parts(card: Card) -> list[str]:
-    parts = held(card)
-    if not parts:
-        raise bad(card, "train", "is missing; name the folder of shards of train, val and test, or of 'all'")
-    return parts
+    return held(card, "name the folder of shards of train, val and test, or of 'all'")
 
 
 def shards(root: Path, name: str) -> list[Path]:

@@ -320,7 +320,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             if given is not None:
                 self.wfile.write(given)
 
-    monkeypatch.setattr(download, "TIMEOUT", 0.5)
+    monkeypatch.setattr(download, "TIMEOUT", 10.0)
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
@@ -369,14 +369,17 @@ def test_a_dropped_connection_goes_on_where_it_broke(tmp_path: Path, server: Ser
     labels_are_right(card)
 
 
-def test_a_server_that_falls_silent_is_given_up_and_what_came_is_kept(tmp_path: Path, server: Server) -> None:
+def test_a_server_that_falls_silent_is_given_up_and_what_came_is_kept(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "TIMEOUT", 1.0)
     silent = threading.Event()
 
     def hang(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes | None:
         if handler.path.endswith("train/1.tar"):
             handler.wfile.write(rest[:1000])
             handler.wfile.flush()
-            silent.wait(5)
+            silent.wait(20)
             return None
         return rest
 
@@ -388,6 +391,7 @@ def test_a_server_that_falls_silent_is_given_up_and_what_came_is_kept(tmp_path: 
     ):
         fetched(card)
     silent.set()
+    monkeypatch.setattr(download, "TIMEOUT", 10.0)
     kept = next((tmp_path / "data" / "tones").glob("webdataset-*")) / "train"
     assert (kept / "0.tar").exists()
     assert (kept / "1.tar.part").stat().st_size == 1000 * download.TRIES
