@@ -15,7 +15,7 @@ from leaderboard.literature import clip_sources
 
 OPTIONS = (
     *("rate", "weight_decay", "momentum", "clip", "batch", "accumulate", "epochs", "patience", "warmup"),
-    *("ratio", "reduction", "rank", "scale", "deviation"),
+    *("ratio", "reduction", "rank", "scale", "deviation", "biases"),
 )
 WHOLE = ("batch", "accumulate", "epochs", "patience", "reduction", "rank")
 CHOICES = {"optimizer": ("adamw", "sgd"), "schedule": ("cosine", "constant"), "precision": ("fp32", "bf16")}

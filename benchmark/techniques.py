@@ -120,7 +120,12 @@ def _biases(model: nn.Module, options: Options) -> Iterable[nn.Parameter]:
 
 
 def _projections(model: nn.Module, options: Options) -> Iterable[nn.Parameter]:
-    return (p for name, p in model.named_parameters() if BLOCK.search(name) and PROJECTION.search(name))
+    wanted = ("weight", "bias") if options.get("biases", 1.0) else ("weight",)
+    return (
+        p
+        for name, p in model.named_parameters()
+        if BLOCK.search(name) and PROJECTION.search(name) and name.endswith(wanted)
+    )
 
 
 class LowRank(nn.Module):
@@ -229,7 +234,10 @@ def bitfit(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
 
 
 def attention(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
-    """The input projections (query, key, value) of self-attention in the transformer blocks of both towers."""
+    """The input projections (query, key, value) of self-attention in the transformer blocks of both towers.
+
+    Option `biases` (1): 0 leaves their biases as they are.
+    """
     return _in_towers("attention", _projections, bench, card, options, seed)
 
 

@@ -57,6 +57,7 @@ def test_the_study_is_declared_as_its_authors_have_it() -> None:
         assert (o["schedule"], o["clip"]) == ("constant", 0)
     options = {t.name: t.options for t in study.techniques}
     assert (options["lora"]["rank"], options["lora"]["scale"], options["lora"]["deviation"]) == (16, 0.2, 0.02)
+    assert options["attention"]["biases"] == 0
     assert (options["clip_adapter"]["reduction"], options["clip_adapter"]["ratio"]) == (4, 0.2)
     for card in study.tuned_on:
         held_out = card.sizes["val"] / (card.sizes["train"] + card.sizes["val"])

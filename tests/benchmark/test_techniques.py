@@ -159,6 +159,17 @@ def test_a_run_is_the_same_whether_or_not_its_process_had_the_model(
     assert started[0] == started[1]
 
 
+@pytest.mark.parametrize("model", FAMILIES)
+def test_attention_can_leave_the_biases(model: str, small_suite: Path, shared_cache: Path) -> None:
+    b = bench(small_suite, shared_cache, model)
+    names = {id(p): name for name, p in b.encoder.model.named_parameters()}
+    whole, weights = (
+        {names[id(p)] for p in techniques._projections(b.encoder.model, options)} for options in ({}, {"biases": 0.0})
+    )
+    assert weights == {name for name in whole if name.endswith("weight")}
+    assert weights < whole
+
+
 def test_low_rank_is_the_scaled_product_on_its_bands() -> None:
     weight = torch.randn(12, 5)
     low = LowRank(weight, (0, 2), rank=2, scale=0.5)
