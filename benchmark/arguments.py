@@ -35,18 +35,19 @@ def parser() -> argparse.ArgumentParser:
     )
     common.add_argument("--quiet", action="store_true", help="no progress on stderr")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    suite = argparse.ArgumentParser(add_help=False)
-    suite.add_argument(
-        "--suite", default="pocket", help="name of a suite, or the path of its .toml file (default: pocket)"
-    )
-    suite.add_argument("--models", type=_names, metavar="A,B", help="only these models of the suite")
-    suite.add_argument("--tasks", type=_names, metavar="A,B", help="only these tasks of the suite")
-    suite.add_argument(
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
         help="where data sets lie (default: $BENCHMARK_DATA or the user's cache folder)",
     )
+    suite = argparse.ArgumentParser(add_help=False, parents=[data])
+    suite.add_argument(
+        "--suite", default="pocket", help="name of a suite, or the path of its .toml file (default: pocket)"
+    )
+    suite.add_argument("--models", type=_names, metavar="A,B", help="only these models of the suite")
+    suite.add_argument("--tasks", type=_names, metavar="A,B", help="only these tasks of the suite")
     suite.add_argument("--source", metavar="KIND", help="take tasks from this of their sources, where they have it")
     device = argparse.ArgumentParser(add_help=False)
     device.add_argument(
@@ -226,6 +227,7 @@ def parser() -> argparse.ArgumentParser:
     p = command(
         "new-card",
         "write the card of a data set: a folder of images by class, or tar shards on disk, over HTTP or on the Hub",
+        data,
         example="new-card my_images --name birds\n  python -m benchmark new-card https://example.org/shards --name birds",
     )
     p.add_argument("path", metavar="PATH|URL|hub:ORG/NAME", help="where the images are")
@@ -234,12 +236,6 @@ def parser() -> argparse.ArgumentParser:
         "--template", help="prompt, with {c} for the class (default: those beside the shards, or 'a photo of a {c}')"
     )
     p.add_argument("--out", type=Path, metavar="DIR", default=Path(), help="where the card goes (default: here)")
-    p.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="where data sets lie (default: $BENCHMARK_DATA or the user's cache folder)",
-    )
     p = command("cache", "look after the cache", example="cache verify")
     p.add_argument(
         "what",

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.files import user_folder
+
 Arrays = dict[str, NDArray[Any]]
 Key = Mapping[str, Any]
 FORMAT = 1
@@ -29,7 +31,7 @@ def default_root() -> Path:
     """`$BENCHMARK_CACHE`, else `transferability-benchmark` under the user's cache folder."""
     if given := os.environ.get("BENCHMARK_CACHE"):
         return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "transferability-benchmark"
+    return user_folder()
 
 
 def digest(key: Key) -> str:

@@ -130,7 +130,7 @@ def _measure(args: argparse.Namespace) -> None:
 
 
 def _score(args: argparse.Namespace) -> None:
-    from benchmark import rank, score
+    from benchmark import files, score
 
     score.say_failures()
     if args.file:
@@ -145,7 +145,7 @@ def _score(args: argparse.Namespace) -> None:
     embed_suite(suite, cache, args.jobs, args.quiet)
     cells = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).cells
     path = _out(args, suite) / "scores.csv"
-    rank.write(path, score.to_csv(cells))
+    files.write(path, score.to_csv(cells))
     score.say_raised(cells)
     if args.format == "json":
         print(json.dumps([vars(cell) for cell in cells], indent=1))
@@ -162,13 +162,13 @@ def _score_file(args: argparse.Namespace) -> None:
     import json
 
     import scorers
-    from benchmark import rank
+    from benchmark import files
     from benchmark.score import chosen
 
     functions = chosen(args.scorers)
     result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(functions))
     if args.out:
-        rank.write(args.out / "scores.json", json.dumps(result, indent=1) + "\n")
+        files.write(args.out / "scores.json", json.dumps(result, indent=1) + "\n")
         _say(args, f"written: {args.out / 'scores.json'}")
     if args.format == "json":
         print(json.dumps(result, indent=1))
@@ -274,7 +274,7 @@ def _cite(args: argparse.Namespace) -> None:
 
 
 def _predict(args: argparse.Namespace) -> None:
-    from benchmark import predict, rank, score
+    from benchmark import files, predict, rank, score
     from benchmark.embed import embed_suite
 
     suite, cache = _suite(args), _cache(args)
@@ -286,13 +286,13 @@ def _predict(args: argparse.Namespace) -> None:
     found = predict.predict(suite.name, cells, rows)
     paths = [_out(args, suite) / f"predict.{form}" for form in ("md", "csv", "json")]
     for path in paths:
-        rank.write(path, predict.render(found, path.suffix[1:]))
+        files.write(path, predict.render(found, path.suffix[1:]))
     print(predict.render(found, args.format), end="")
     _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
 def _recommend(args: argparse.Namespace) -> None:
-    from benchmark import cards, image_folder, rank, recommend, sources
+    from benchmark import cards, files, image_folder, rank, recommend, sources
     from benchmark.embed import embed_suite
 
     suite, cache = _suite(args), _cache(args)
@@ -307,7 +307,7 @@ def _recommend(args: argparse.Namespace) -> None:
     folder = args.out or Path("results") / "recommend" / card.name
     paths = [folder / f"recommend.{form}" for form in ("md", "csv", "json", "png", "svg")]
     for path in paths[:3]:
-        rank.write(path, recommend.render(found, path.suffix[1:]))
+        files.write(path, recommend.render(found, path.suffix[1:]))
     for path in paths[3:]:
         recommend.plot(found, path)
     print(recommend.render(found, args.format), end="")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import benchmark.pocket.families as _pocket_towers  # noqa: F401  registers the pocket suite's image towers with timm
 from benchmark import weights
-from benchmark.errors import InputError, UsageError
+from benchmark.errors import InputError, UsageError, first_line
 from benchmark.sources import Examples, Item, read_image
 from benchmark.suite import Model
 
@@ -34,7 +34,7 @@ def device_of(wanted: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as problem:
         raise UsageError(
-            f"--device {wanted}: cannot be used here ({str(problem).splitlines()[0]}); give cpu, cuda, cuda:1 or mps"
+            f"--device {wanted}: cannot be used here ({first_line(problem)}); give cpu, cuda, cuda:1 or mps"
         ) from None
     return device
 
@@ -60,9 +60,8 @@ class Encoder:
                 f"model '{spec.name}': needs a package more ({problem.name}); `pip install 'transferability-benchmark[huggingface]'`"
             ) from None
         except Exception as problem:  # what the libraries raise depends on the file
-            said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             raise InputError(
-                f"model '{spec.name}': {'timm' if spec.vision_only else 'open_clip'} cannot load '{spec.load}': {said}"
+                f"model '{spec.name}': {'timm' if spec.vision_only else 'open_clip'} cannot load '{spec.load}': {first_line(problem)}"
                 + (f" (fetched: {', '.join(lacking)})" if lacking else "")
             ) from None
         self.model.eval().to(self.device, memory_format=torch.channels_last)

@@ -36,6 +36,11 @@ class LedgerError(InputError):
     """A ledger that does not belong to the suite, or is damaged."""
 
 
+def first_line(problem: BaseException) -> str:
+    """What somebody else's error says, in one line; its kind where it says nothing."""
+    return str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not known, with the nearest ones."""
     names = sorted(known)

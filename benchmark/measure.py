@@ -131,7 +131,7 @@ def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = 
     """Measure every run of `narrowed` that the ledger of `suite` lacks; returns how many were added."""
     if suite.published:
         raise UsageError(f"suite '{suite.name}' reads a published ledger, so there is nothing to measure")
-    _known_techniques(narrowed)
+    _check_can_be_measured(narrowed)
     todo = open_runs(narrowed, suite)
     total = len(planned(narrowed))
     if dry or not todo:
@@ -159,7 +159,7 @@ def _estimate(narrowed: Suite, suite: Suite, todo: list[Run], jobs: int) -> str:
     return f", about {duration(total / jobs)} with {jobs} jobs"
 
 
-def _known_techniques(suite: Suite) -> None:
+def _check_can_be_measured(suite: Suite) -> None:
     from benchmark import techniques
 
     known = techniques.known()

@@ -11,7 +11,16 @@ from benchmark.errors import InputError, UsageError
 from benchmark.sources.base import Say
 from benchmark.sources.download import read_text
 from benchmark.sources.tars import index
-from benchmark.sources.webdataset import COUNT, NAMES, TEMPLATES, class_names, fetch_part, fetched_folder, shards
+from benchmark.sources.webdataset import (
+    COUNT,
+    NAMES,
+    TEMPLATES,
+    class_names,
+    fetch_part,
+    fetched_folder,
+    hub_address,
+    shards,
+)
 
 HELD_OUT = 0.1  # share of the training images that becomes val, where the data have none
 TEST = 0.2  # share that becomes test, where they have none
@@ -58,8 +67,7 @@ def _of_shards(where: str, name: str, out: Path, say: Say) -> Found:
     """Fetches the shards of an address first; they stay where the card's source looks for them."""
     if where.startswith(("http://", "https://", "hub:")):
         source: dict[str, Any] = {"hub": where[4:]} if where.startswith("hub:") else {"url": where.rstrip("/")}
-        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-        base = f"{endpoint}/datasets/{where[4:]}/resolve/main" if where.startswith("hub:") else where.rstrip("/")
+        base = hub_address(where[4:]) if where.startswith("hub:") else where.rstrip("/")
         root = fetched_folder(name, base)
         parts = [part for part in cards.SPLITS if read_text(f"{base}/{part}/{COUNT}") is not None]
         for part in parts:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from tabulate import tabulate
@@ -37,19 +37,9 @@ def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
     images = {model.name: _images(suite, model, here, cache) for model in suite.models}
     lines = [
         f"Suite '{suite.name}': models: {len(suite.models)}, tasks: {len(suite.tasks)}, {len(suite.tuned_on)} of them with train images\n",
-        tabulate(
-            [[p.name, p.of, p.fetch or "here", _mb(p.megabytes), f"{images[p.name]:,}"] for p in models],
-            ["model", "loaded as", "fetch", "MB", "images to encode"],
-            disable_numparse=True,
-            colalign=("left", "left", "left", "right", "right"),
-        ),
+        _table([replace(p, images=images[p.name]) for p in models], "model", "loaded as", "images to encode"),
         "",
-        tabulate(
-            [[p.name, p.of, p.fetch or "here", _mb(p.megabytes), f"{p.images:,}"] for p in tasks],
-            ["task", "source", "fetch", "MB", "train images"],
-            disable_numparse=True,
-            colalign=("left", "left", "left", "right", "right"),
-        ),
+        _table(tasks, "task", "source", "train images"),
         "",
         f"To fetch:   {_sum([p for p in (*models, *tasks) if p.fetch])}",
         f"To encode:  {sum(images.values()):,} images{_time(suite, images)}",
@@ -57,6 +47,15 @@ def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
         f"Ledger:     {_ledger(suite)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _table(parts: list[_Part], what: str, of: str, images: str) -> str:
+    return tabulate(
+        [[p.name, p.of, p.fetch or "here", _mb(p.megabytes), f"{p.images:,}"] for p in parts],
+        [what, of, "fetch", "MB", images],
+        disable_numparse=True,
+        colalign=("left", "left", "left", "right", "right"),
+    )
 
 
 def _model(model: Model) -> _Part:

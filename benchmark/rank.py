@@ -5,7 +5,6 @@ import hashlib
 import inspect
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from benchmark import measure, sources
 from benchmark.cache import Cache
 from benchmark.cards import Card
 from benchmark.errors import LedgerError
+from benchmark.files import write
 from benchmark.fingerprint import task_identity
 from benchmark.score import Cell, chosen
 from benchmark.suite import Suite
@@ -171,14 +171,6 @@ def departures(path: Path, board: Board) -> list[str]:
             if not _same(then, here, relative="slope" in key):
                 lines.append(f"{' '.join(key)}: {column} {then} then, {here} now")
     return lines
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
 
 
 def publish(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import leaderboard
-from benchmark import rank, score, weights
+from benchmark import files, rank, score, weights
 from benchmark.cache import Cache
 from benchmark.embed import embed_suite
 from benchmark.suite import Suite
@@ -48,8 +48,8 @@ def run(
     seconds["rank"] = time.perf_counter() - started
 
     paths += [out / "scores.csv", out / "run.json"]
-    rank.write(paths[-2], score.to_csv(cells))
-    rank.write(
+    files.write(paths[-2], score.to_csv(cells))
+    files.write(
         paths[-1],
         json.dumps(
             provenance(suite, list(functions))

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError, UsageError, unknown
+from benchmark.errors import InputError, UsageError, first_line, unknown
 from benchmark.sources.download import download
 from benchmark.suite import Model
 
@@ -200,7 +200,7 @@ def _cached(model: Model, repo: str, name: str) -> Path | None:
         found = try_to_load_from_cache(repo, name)
     except HFValidationError as problem:
         raise UsageError(
-            f"model '{model.name}': '{repo}' is no repository of the Hub ({str(problem).splitlines()[0]})"
+            f"model '{model.name}': '{repo}' is no repository of the Hub ({first_line(problem)})"
         ) from None
     return Path(found) if isinstance(found, str) else None
 
@@ -276,5 +276,6 @@ def _or_line(model: Model, what: str, how: str, bring: Callable[[], None]) -> No
         first: BaseException = problem
         while first.__cause__ or first.__context__:
             first = first.__cause__ or first.__context__ or first
-        said = str(first).splitlines()[0] if str(first) else type(first).__name__
-        raise InputError(f"model '{model.name}': {what} is not here and cannot be fetched ({said}); {how}") from None
+        raise InputError(
+            f"model '{model.name}': {what} is not here and cannot be fetched ({first_line(first)}); {how}"
+        ) from None

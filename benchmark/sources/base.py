@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmark.cards import Card
 from benchmark.errors import CardError, InputError
+from benchmark.files import user_folder
 
 Labels = NDArray[np.int64]
 Say = Callable[[str], None]
@@ -72,7 +73,7 @@ def data_folder() -> Path:
     """Where downloaded data sets lie: `$BENCHMARK_DATA`, else `transferability-benchmark/data` under the user's cache folder."""
     if given := os.environ.get("BENCHMARK_DATA"):
         return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "transferability-benchmark" / "data"
+    return user_folder() / "data"
 
 
 def read_image(item: Item) -> Any:

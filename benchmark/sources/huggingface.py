@@ -2,20 +2,18 @@
 
 import io
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmark.cards import Card
-from benchmark.errors import InputError
-from benchmark.sources.base import Examples, Labels, Say, Source, Stored, data_folder, text, where
+from benchmark.errors import InputError, first_line
+from benchmark.files import write
+from benchmark.sources.base import Examples, Say, Source, data_folder, text, where
 from benchmark.sources.download import locked
-from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
-from benchmark.sources.tars import identity, index, write_shard
-from benchmark.sources.webdataset import COUNT, NAMES, class_names, shards
+from benchmark.sources.splits import digest, held, part_of
+from benchmark.sources.tars import identity, write_shard
+from benchmark.sources.webdataset import COUNT, NAMES, check_names_beside, examples_of, shards
 
 ROWS = 5000  # in one shard
 
@@ -48,8 +46,7 @@ def _stream(card: Card, part: str) -> Any:
         )
         return found.cast_column(text(card, "image", "image"), Image(decode=False))
     except Exception as problem:  # whatever a server, a file or a wrong name may cause
-        said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise InputError(f"Hugging Face data set '{repo}' cannot be had ({said})") from None
+        raise InputError(f"Hugging Face data set '{repo}' cannot be had ({first_line(problem)})") from None
 
 
 def _samples(card: Card, rows: Any, repo: str) -> Iterator[tuple[bytes, str, int]]:
@@ -105,7 +102,7 @@ def _fetch_part(card: Card, part: str, folder: Path, say: Say) -> None:
     stream, repo = _stream(card, part), text(card, "repo")
     features = getattr(stream, "features", None) or {}
     if names := getattr(features.get(text(card, "label", "label")), "names", None):
-        (_folder(card) / NAMES).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        write(_folder(card) / NAMES, "".join(f"{name}\n" for name in names))
         _check_names(card)
     done = len(shards(_folder(card), part))
     say(f"fetch: '{repo}', {part}, from row {done * ROWS}")
@@ -116,16 +113,11 @@ def _fetch_part(card: Card, part: str, folder: Path, say: Say) -> None:
         say(f"fetch: '{repo}', {part}: {done} shards of {ROWS} rows written")
     if not done:
         raise InputError(f"Hugging Face data set '{repo}': its split '{text(card, part)}' is empty")
-    (folder / "part").write_text(f"{done}\n", encoding="utf-8")
-    os.replace(folder / "part", folder / COUNT)
+    write(folder / COUNT, f"{done}\n")
 
 
 def _check_names(card: Card) -> None:
-    names = _folder(card) / NAMES
-    if names.exists():
-        check_names(
-            card, class_names(names.read_text(encoding="utf-8")), f"Hugging Face data set '{text(card, 'repo')}'"
-        )
+    check_names_beside(card, _folder(card), f"Hugging Face data set '{text(card, 'repo')}'")
 
 
 def _present(card: Card) -> bool:
@@ -144,11 +136,7 @@ def _part(card: Card, split: str) -> list[Path]:
 def _examples(card: Card, split: str) -> Examples:
     paths = _part(card, split)
     _check_names(card)
-    indexed = [index(path) for path in paths]
-    images: list[Stored] = [image for stored, _ in indexed for image in stored]
-    labels: Labels = np.concatenate([labels for _, labels in indexed])
-    rows = rows_of(card, split, _parts(card), labels, f"{paths[0].parent}: {len(paths)} shards")
-    return Examples([images[i] for i in rows], labels[rows])
+    return examples_of(card, split, _parts(card), paths)
 
 
 def _sample_list(card: Card, split: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.cards import Card
-from benchmark.errors import InputError
+from benchmark.errors import InputError, first_line
 from benchmark.sources.base import Examples, Labels, Lazy, Say, Source, data_folder, table, text, where
 from benchmark.sources.download import locked
 from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
@@ -52,8 +52,7 @@ def _open(name: str, root: str, arguments: str, download: bool, card: str) -> An
     except TypeError as problem:
         raise InputError(f"{card}: [source]: torchvision's {name} does not take {arguments} ({problem})") from None
     except Exception as problem:  # what a data set raises depends on its files and on the network
-        said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise InputError(f"torchvision's {name} cannot be had in {root} ({said})") from None
+        raise InputError(f"torchvision's {name} cannot be had in {root} ({first_line(problem)})") from None
 
 
 def _manifest(card: Card, part: str) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmark.cards import Card
 from benchmark.errors import InputError
+from benchmark.files import write
 from benchmark.sources.base import Examples, Labels, Say, Source, Stored, bad, data_folder, inside, root_of, text, where
 from benchmark.sources.download import download, read_text
 from benchmark.sources.splits import check_names, digest, held, part_of, rows_of
@@ -25,14 +26,18 @@ def address(card: Card) -> str:
     if len(given) != 1:
         raise bad(card, given[1] if given else "path", "should be one of path, url and hub, and only one of them")
     if given == ["hub"]:
-        endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-        return f"{endpoint}/datasets/{text(card, 'hub')}/resolve/main"
+        return hub_address(text(card, "hub"))
     url = text(card, "url").rstrip("/") if given == ["url"] else ""
     if url and not url.startswith(("http://", "https://")):
         raise bad(
             card, "url", f"is '{url}'; give an address that begins with https:// or http://, or `path` for a folder"
         )
     return url
+
+
+def hub_address(repo: str) -> str:
+    """Where the files of a data set of the Hub are."""
+    return f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co').rstrip('/')}/datasets/{repo}/resolve/main"
 
 
 def folder(card: Card) -> Path:
@@ -99,7 +104,7 @@ def _fetch(card: Card, say: Say) -> None:
         fetch_part(base, root, inside(card, part, text(card, part)), say)
     names = root / NAMES
     if not names.exists() and (found := read_text(f"{base}/{NAMES}")) is not None:
-        names.write_text(found, encoding="utf-8")
+        write(names, found)
 
 
 def _present(card: Card) -> bool:
@@ -123,26 +128,29 @@ def _part(card: Card, split: str) -> tuple[list[Path], str]:
     return found, name
 
 
-def _samples(card: Card, split: str) -> tuple[list[Stored], Labels]:
-    paths, _ = _part(card, split)
-    indexed = [index(path) for path in paths]
-    images = [image for stored, _ in indexed for image in stored]
-    labels = np.concatenate([labels for _, labels in indexed])
-    names = folder(card) / NAMES
-    if names.exists():
-        check_names(card, class_names(names.read_text(encoding="utf-8")), str(names))
-    return images, labels
+def check_names_beside(card: Card, root: Path, what: str) -> None:
+    """Hold the card against the class names that lie beside shards, where there are some."""
+    if (root / NAMES).exists():
+        check_names(card, class_names((root / NAMES).read_text(encoding="utf-8")), what)
 
 
 def class_names(written: str) -> list[str]:
     return [line.strip() for line in written.splitlines() if line.strip()]
 
 
-def _examples(card: Card, split: str) -> Examples:
-    images, labels = _samples(card, split)
-    paths, _ = _part(card, split)
-    rows = rows_of(card, split, _parts(card), labels, f"{paths[0].parent}: {len(paths)} shards")
+def examples_of(card: Card, split: str, parts: list[str], paths: list[Path]) -> Examples:
+    """A split, cut from the shards of its part."""
+    indexed = [index(path) for path in paths]
+    images: list[Stored] = [image for stored, _ in indexed for image in stored]
+    labels: Labels = np.concatenate([labels for _, labels in indexed])
+    rows = rows_of(card, split, parts, labels, f"{paths[0].parent}: {len(paths)} shards")
     return Examples([images[i] for i in rows], labels[rows])
+
+
+def _examples(card: Card, split: str) -> Examples:
+    paths, _ = _part(card, split)
+    check_names_beside(card, folder(card), str(folder(card) / NAMES))
+    return examples_of(card, split, _parts(card), paths)
 
 
 def _sample_list(card: Card, split: str) -> str:
