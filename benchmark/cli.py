@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.arguments import parser
+from benchmark.commands.arguments import parser
 from benchmark.errors import BenchmarkError, UsageError
 
 
@@ -44,7 +44,8 @@ def _ours(problem: Exception) -> bool:
 
 
 def _suite(args: argparse.Namespace) -> Any:
-    from benchmark import embed, suite
+    from benchmark.embedding import jobs as embed
+    from benchmark.suites import suite
 
     whole = suite.load(args.suite, args.source)
     part = whole.narrowed(args.models, args.tasks, getattr(args, "techniques", None))
@@ -53,7 +54,7 @@ def _suite(args: argparse.Namespace) -> Any:
 
 
 def _cache(args: argparse.Namespace) -> Any:
-    from benchmark.cache import Cache
+    from benchmark.embedding.cache import Cache
 
     return Cache(args.cache)
 
@@ -69,12 +70,12 @@ def _say(args: argparse.Namespace, text: str) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     import leaderboard
-    from benchmark import score
-    from benchmark.run import run
+    from benchmark.reports.run import run
+    from benchmark.scoring import scoring as score
 
     suite = _suite(args)
     if args.dry_run:
-        from benchmark.plan import plan
+        from benchmark.reports.plan import plan
 
         return print(plan(suite, args.scorers, _cache(args)), end="")
     score.say_failures()
@@ -86,14 +87,14 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> None:
-    from benchmark.embed import fetch
+    from benchmark.embedding.jobs import fetch
 
     fetch(_suite(args), args.quiet)
     _say(args, "fetch: everything is here")
 
 
 def _embed(args: argparse.Namespace) -> None:
-    from benchmark.embed import embed_suite
+    from benchmark.embedding.jobs import embed_suite
 
     made = embed_suite(_suite(args), _cache(args), args.jobs, args.quiet)
     _say(args, f"embed: {made} images encoded" if made else "embed: everything was there")
@@ -102,7 +103,8 @@ def _embed(args: argparse.Namespace) -> None:
 def _measure(args: argparse.Namespace) -> None:
     from tabulate import tabulate
 
-    from benchmark import measure, suite
+    from benchmark.finetuning import measure
+    from benchmark.suites import suite
 
     whole, part = suite.load(args.suite, args.source).run_on(args.device, "fp32"), _suite(args)
     root = _cache(args).root
@@ -130,7 +132,8 @@ def _measure(args: argparse.Namespace) -> None:
 
 
 def _score(args: argparse.Namespace) -> None:
-    from benchmark import files, score
+    from benchmark import files
+    from benchmark.scoring import scoring as score
 
     score.say_failures()
     if args.file:
@@ -139,7 +142,7 @@ def _score(args: argparse.Namespace) -> None:
 
     from tabulate import tabulate
 
-    from benchmark.embed import embed_suite
+    from benchmark.embedding.jobs import embed_suite
 
     suite, cache = _suite(args), _cache(args)
     embed_suite(suite, cache, args.jobs, args.quiet)
@@ -163,7 +166,7 @@ def _score_file(args: argparse.Namespace) -> None:
 
     import scorers
     from benchmark import files
-    from benchmark.score import chosen
+    from benchmark.scoring.scoring import chosen
 
     functions = chosen(args.scorers)
     result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(functions))
@@ -201,7 +204,8 @@ def _score_file(args: argparse.Namespace) -> None:
 
 def _rank(args: argparse.Namespace) -> None:
     import leaderboard
-    from benchmark import rank, score
+    from benchmark.reports import ranking as rank
+    from benchmark.scoring import scoring as score
 
     if args.scores or args.gains:
         return _rank_tables(args)
@@ -232,7 +236,7 @@ def _rank(args: argparse.Namespace) -> None:
 
 
 def _check_board(args: argparse.Namespace, board: Any) -> None:
-    from benchmark import rank
+    from benchmark.reports import ranking as rank
 
     found = rank.departures(args.check, board)
     for line in found[:20]:
@@ -251,7 +255,7 @@ def _check_board(args: argparse.Namespace, board: Any) -> None:
 def _rank_tables(args: argparse.Namespace) -> None:
     """Anybody's scores against anybody's measurements; written to a folder only where --out names one."""
     import leaderboard
-    from benchmark import rank
+    from benchmark.reports import ranking as rank
 
     if not (args.scores and args.gains):
         raise UsageError("--scores and --gains belong together: a table of scores, and a table of what was measured")
@@ -268,14 +272,17 @@ def _rank_tables(args: argparse.Namespace) -> None:
 
 
 def _cite(args: argparse.Namespace) -> None:
-    from benchmark.cite import cite
+    from benchmark.reports.cite import cite
 
     print(cite(args.board), end="")
 
 
 def _predict(args: argparse.Namespace) -> None:
-    from benchmark import files, predict, rank, score
-    from benchmark.embed import embed_suite
+    from benchmark import files
+    from benchmark.embedding.jobs import embed_suite
+    from benchmark.reports import predict
+    from benchmark.reports import ranking as rank
+    from benchmark.scoring import scoring as score
 
     suite, cache = _suite(args), _cache(args)
     rows = rank.measurements(suite)
@@ -292,8 +299,11 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _recommend(args: argparse.Namespace) -> None:
-    from benchmark import cards, files, image_folder, rank, recommend, sources
-    from benchmark.embed import embed_suite
+    from benchmark import files
+    from benchmark.embedding.jobs import embed_suite
+    from benchmark.reports import ranking as rank
+    from benchmark.reports import recommend
+    from benchmark.tasks import cards, image_folder, sources
 
     suite, cache = _suite(args), _cache(args)
     rows = rank.measurements(suite)
@@ -315,19 +325,19 @@ def _recommend(args: argparse.Namespace) -> None:
 
 
 def _list(args: argparse.Namespace) -> None:
-    from benchmark.listing import show
+    from benchmark.reports.listing import show
 
     show(args, lambda: _suite(args))
 
 
 def _cache_command(args: argparse.Namespace) -> None:
-    from benchmark.listing import show_cache
+    from benchmark.reports.listing import show_cache
 
     show_cache(args, _cache(args))
 
 
 def _new_card(args: argparse.Namespace) -> None:
-    from benchmark.new_card import new_card
+    from benchmark.tasks.new_card import new_card
 
     path, counts = new_card(args.path, args.name, args.template, args.out, lambda text: _say(args, text))
     print(path)
@@ -335,7 +345,7 @@ def _new_card(args: argparse.Namespace) -> None:
 
 
 def _new_scorer(args: argparse.Namespace) -> None:
-    from benchmark.new_scorer import new_scorer
+    from benchmark.commands.new_scorer import new_scorer
 
     for path in new_scorer(args.name, args.package):
         print(path)
@@ -362,7 +372,7 @@ def _scorer(name: str) -> Any:
     """A scorer by its name, or by module:function; modules of the working folder count."""
     import importlib
 
-    from benchmark import score
+    from benchmark.scoring import scoring as score
 
     module, colon, function = name.partition(":")
     if not colon:
@@ -378,7 +388,7 @@ def _pretrain(args: argparse.Namespace) -> None:
     from joblib import delayed
 
     from benchmark.errors import unknown
-    from benchmark.parallel import parallel
+    from benchmark.execution.parallel import parallel
     from benchmark.pocket.families import WEIGHTS
     from benchmark.pocket.pretrain import RECIPES, pretrain, write_vocabulary
 

@@ -17,12 +17,13 @@ import torch
 from PIL import Image
 from tabulate import tabulate
 
-from benchmark import cards, sources, suite
-from benchmark.cache import Cache
-from benchmark.embed import Embedder
-from benchmark.encoder import BATCH, Encoder
-from benchmark.sources import tars
-from benchmark.suite import Model
+from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import Embedder
+from benchmark.models.encoder import BATCH, Encoder
+from benchmark.models.model import Model
+from benchmark.suites import suite
+from benchmark.tasks import cards, sources
+from benchmark.tasks.sources import tars
 
 
 def main() -> None:

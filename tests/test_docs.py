@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import cards, sources
-from benchmark.arguments import parser
+from benchmark.commands.arguments import parser
+from benchmark.tasks import cards, sources
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))

@@ -12,9 +12,12 @@ from pathlib import Path
 from tabulate import tabulate
 
 import leaderboard
-from benchmark import health, predict, rank, score, suite
-from benchmark.cache import Cache
-from benchmark.run import run
+from benchmark.embedding.cache import Cache
+from benchmark.reports import health, predict
+from benchmark.reports import ranking as rank
+from benchmark.reports.run import run
+from benchmark.scoring import scoring as score
+from benchmark.suites import suite
 from leaderboard import Board, Line
 from leaderboard.render import markdown
 from leaderboard.sections import TITLES, number, short

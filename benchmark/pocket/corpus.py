@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmark.pocket.chance import choices, uniforms
 from benchmark.pocket.marks import GLYPHS, SHAPES, STROKES, TEXTURES
 from benchmark.pocket.world import (
     BASIC_COLOURS,
@@ -19,6 +18,7 @@ from benchmark.pocket.world import (
     Style,
     draw,
 )
+from benchmark.tasks.hashed_random import choices, uniforms
 
 SEEN_SHAPES, SEEN_TEXTURES = list(SHAPES)[:10], list(TEXTURES)[:10]
 DIGITS, LETTERS = list(GLYPHS)[:10], list(GLYPHS)[10:36]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.pocket.chance import Floats, bells, choices, uniforms
 from benchmark.pocket.marks import GLYPHS, SHAPES, STROKES, TEXTURES, Mark, Plane, turn
+from benchmark.tasks.hashed_random import Floats, bells, choices, uniforms
 
 SIZE = 32
 VERSION = 1  # part of every task's fingerprint: raise it whenever a byte of any picture changes

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.cache import Cache, default_root, digest
+from benchmark.embedding.cache import Cache, default_root, digest
 
 KEY = {"kind": "images", "model": {"a": "1"}, "task": {"name": "t"}}
 ARRAYS = {"image": np.arange(12, dtype="f4").reshape(3, 4), "labels": np.arange(3)}
@@ -87,7 +87,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from benchmark.cache import Cache
+from benchmark.embedding.cache import Cache
 def compute():
     with open(sys.argv[2], "a") as file: file.write("x")
     time.sleep(0.4)

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import cards, fingerprint, sources, suite
 from benchmark.errors import BenchmarkError, CardError, InputError, SuiteError, UsageError
+from benchmark.finetuning import conditions as fingerprint
+from benchmark.suites import suite
+from benchmark.tasks import cards, sources
 
 CARD = """\
 name = "mine"
@@ -220,7 +222,7 @@ def test_bad_suites_are_named(old: str, new: str, message: str, tmp_path: Path) 
 
 
 def test_an_unknown_technique_is_named_before_anything_is_measured(tmp_path: Path) -> None:
-    from benchmark import measure
+    from benchmark.finetuning import measure
 
     own = suite_at(tmp_path, SUITE.replace("clip_adapter]", "clip_adaptor]"))
     with pytest.raises(UsageError, match="unknown technique 'clip_adaptor': did you mean clip_adapter"):

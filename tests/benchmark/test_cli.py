@@ -167,7 +167,7 @@ def test_dry_run_says_what_is_left(small_suite: Path, tmp_path: Path, capsys: py
 
 
 def test_the_cache_can_be_looked_after(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from benchmark.cache import Cache
+    from benchmark.embedding.cache import Cache
 
     cache = Cache(tmp_path)
     for name in ("one", "two"):

@@ -11,13 +11,17 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark import embed, measure, score, suite, weights
-from benchmark.cache import Cache
-from benchmark.embed import Embedder, embed_suite
-from benchmark.encoder import Encoder
+from benchmark.embedding import jobs as embed
+from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import Embedder, embed_suite
 from benchmark.errors import InputError, SuiteError, UsageError
+from benchmark.finetuning import measure
+from benchmark.models import weights
+from benchmark.models.encoder import Encoder
+from benchmark.models.model import Model
 from benchmark.pocket.families import BPE, WEIGHTS
-from benchmark.suite import Model
+from benchmark.scoring import scoring as score
+from benchmark.suites import suite
 
 HERE = WEIGHTS / "clip-things"
 POCKET = Model("clip-things", f"local-dir:{HERE}", BPE)
@@ -319,7 +323,7 @@ def test_a_large_split_is_kept_block_by_block_and_goes_on(
 
 
 def test_large_splits_are_decoded_when_they_are_asked_for(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmark import workbench
+    from benchmark.finetuning import workbench
 
     loaded = suite.load(str(measured / "small.toml"))
     held = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache"))

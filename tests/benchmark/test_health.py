@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import health, rank, suite
+from benchmark.reports import health
+from benchmark.reports import ranking as rank
+from benchmark.suites import suite
 
 
 def test_the_effective_number_of_tasks_counts_copies_once() -> None:

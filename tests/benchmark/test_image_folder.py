@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark import sources
 from benchmark.errors import InputError
-from benchmark.image_folder import card_of
+from benchmark.tasks import sources
+from benchmark.tasks.image_folder import card_of
 
 Pictures = Callable[..., Path]
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import cards, sources, suite
-from benchmark.pocket import chance, corpus, vocabulary, world
+from benchmark.pocket import corpus, vocabulary, world
 from benchmark.pocket.families import BPE, FAMILIES, WEIGHTS, config
-from benchmark.sources.pocket import class_sizes
+from benchmark.pocket.source import class_sizes
+from benchmark.suites import suite
+from benchmark.tasks import cards, sources
+from benchmark.tasks import hashed_random as chance
 
 MODELS = sorted(path.name for path in WEIGHTS.iterdir())
 TASKS = [name for name in cards.names() if cards.load(name).kind in ("pocket", "digits")]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import leaderboard
-from benchmark import predict
-from benchmark.score import Cell
+from benchmark.reports import predict
+from benchmark.scoring.scoring import Cell
 from leaderboard import Row
 
 MODELS, TASKS = [f"m{i}" for i in range(4)], [f"t{j:02d}" for j in range(14)]

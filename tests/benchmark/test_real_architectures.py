@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import measure, score, suite
-from benchmark.cache import Cache
-from benchmark.embed import embed_suite
-from benchmark.techniques import TECHNIQUES
+from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import embed_suite
+from benchmark.finetuning import measure
+from benchmark.finetuning.techniques import TECHNIQUES
+from benchmark.scoring import scoring as score
+from benchmark.suites import suite
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +125,7 @@ def test_a_pretrained_name_is_scored_against_published_measurements(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub" / "hub"))
     from open_clip.model import QuickGELU
 
-    from benchmark.encoder import Encoder
+    from benchmark.models.encoder import Encoder
 
     encoder = Encoder(suite.read(tmp_path / "own.toml").models[0])
     assert any(isinstance(module, QuickGELU) for module in encoder.model.modules())

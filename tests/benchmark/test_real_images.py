@@ -26,7 +26,7 @@ TASKS = {
 @pytest.fixture
 def shards(shared: Path, tmp_path: Path) -> Iterator[str]:
     """The address of a server that has CIFAR-10's images as shards."""
-    from benchmark.sources import tars
+    from benchmark.tasks.sources import tars
 
     subprocess.run([sys.executable, shared / "data" / "unpack", "images", *TASKS], cwd=tmp_path, check=True)
     classes = sorted((tmp_path / "images" / "cifar10").iterdir())

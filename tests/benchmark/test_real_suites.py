@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import rank, suite
 from benchmark.errors import LedgerError, SuiteError
-from benchmark.plan import plan
-from benchmark.score import Cell
+from benchmark.reports import ranking as rank
+from benchmark.reports.plan import plan
+from benchmark.scoring.scoring import Cell
+from benchmark.suites import suite
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +108,7 @@ def test_a_dry_run_says_what_would_be_fetched_and_computed(
 
 
 def test_a_dry_run_of_what_is_here_has_nothing_to_fetch(measured: Path) -> None:
-    from benchmark.cache import Cache
+    from benchmark.embedding.cache import Cache
 
     said = plan(suite.load(str(measured / "small.toml")), ["iimm"], Cache(measured / "cache"))
     assert "To fetch:   nothing" in said
@@ -135,7 +136,7 @@ def test_published_measurements_are_the_ledger() -> None:
 
 
 def test_scores_are_ranked_against_what_was_published(tmp_path: Path) -> None:
-    from benchmark.cache import Cache
+    from benchmark.embedding.cache import Cache
 
     loaded = suite.load("clip-published").narrowed(None, None, ["full"])
     rows = rank.measurements(loaded)

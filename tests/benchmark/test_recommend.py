@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 
 import leaderboard
-from benchmark import cards, predict, rank, recommend, score, suite
-from benchmark.cache import Cache
-from benchmark.embed import embed_suite
+from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import embed_suite
+from benchmark.reports import predict, recommend
+from benchmark.reports import ranking as rank
+from benchmark.scoring import scoring as score
+from benchmark.suites import suite
+from benchmark.tasks import cards
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Pictures = Callable[..., Path]

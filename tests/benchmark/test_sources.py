@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark import cards, sources
-from benchmark.cards import Card
 from benchmark.errors import CardError, InputError, UsageError
-from benchmark.new_card import new_card
-from benchmark.sources import download, tars
-from benchmark.sources.base import Stored
+from benchmark.tasks import cards, sources
+from benchmark.tasks.cards import Card
+from benchmark.tasks.new_card import new_card
+from benchmark.tasks.sources import download, tars
+from benchmark.tasks.sources.base import Stored
 
 CLASSES = ("dark", "light", "red")
 HEAD = """\
@@ -146,7 +146,7 @@ def test_class_names_beside_the_shards_are_held_against_the_card(tmp_path: Path,
     ],
 )
 def test_class_names_are_compared_as_words(tmp_path: Path, ours: list[str], theirs: list[str], agree: bool) -> None:
-    from benchmark.sources.splits import check_names
+    from benchmark.tasks.sources.splits import check_names
 
     card = replace(write_card(tmp_path, SHARDS), classes=tuple(ours))
     if agree:

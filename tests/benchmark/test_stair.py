@@ -16,11 +16,15 @@ import numpy as np
 import pytest
 
 import leaderboard
-from benchmark import embed, ledger, measure, rank, score, suite, workbench
-from benchmark.cache import Cache
-from benchmark.embed import embed_suite
+from benchmark.embedding import jobs as embed
+from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import embed_suite
 from benchmark.errors import LedgerError
-from benchmark.ledger import Run
+from benchmark.finetuning import ledger, measure, workbench
+from benchmark.finetuning.ledger import Run
+from benchmark.reports import ranking as rank
+from benchmark.scoring import scoring as score
+from benchmark.suites import suite
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -51,8 +55,8 @@ def test_zero_shot_accuracy_before_is_that_of_the_model_itself(measured: Path) -
     import open_clip
     import torch
 
-    from benchmark import sources
     from benchmark.pocket.families import BPE, WEIGHTS
+    from benchmark.tasks import sources
 
     loaded = small(measured)
     before = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache")).before
@@ -335,7 +339,7 @@ def test_a_faulty_pool_or_ledger_scorer_abstains_and_the_run_goes_on(
 
     found = scorers.registry().scorers | {"lost": lost, "vague": vague, "sour": sour}
     monkeypatch.setattr(scorers.registry(), "scorers", found)
-    from benchmark.run import run
+    from benchmark.reports.run import run
 
     board, _ = run(small(own), ["lost", "vague", "sour", "iimm"], Cache(own / "cache"), own / "out", 1, quiet=True)
     assert {line.scorer for line in board.lines} == {"lost", "vague", "sour", "iimm"}
@@ -425,7 +429,7 @@ def test_a_damaged_cache_file_is_said_and_made_again(own: Path, command: Command
 
 
 def test_embedding_loads_no_model_where_nothing_is_missing(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmark import encoder
+    from benchmark.models import encoder
 
     monkeypatch.setattr(encoder, "Encoder", None)
     loaded = small(measured)

@@ -10,11 +10,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmark import cards, suite, techniques
-from benchmark.cache import Cache
+from benchmark.embedding.cache import Cache
 from benchmark.errors import InputError
-from benchmark.techniques import TECHNIQUES, LowRank, fit
-from benchmark.workbench import Workbench, average_templates
+from benchmark.finetuning import techniques
+from benchmark.finetuning.techniques import TECHNIQUES, LowRank, fit
+from benchmark.finetuning.workbench import Workbench, average_templates
+from benchmark.suites import suite
+from benchmark.tasks import cards
 
 FULL = {"rate": 1e-3, "batch": 25, "epochs": 5, "warmup": 0.1, "weight_decay": 0.05}
 ADAPTER = {"rate": 1e-2, "batch": 25, "epochs": 10}
@@ -214,7 +216,7 @@ def test_the_adapter_encodes_no_image_again(
 ) -> None:
     b = bench(small_suite, shared_cache)
     TECHNIQUES["clip_adapter"](b, b.tasks[0], ADAPTER, 0)  # fills the cache
-    from benchmark import encoder
+    from benchmark.models import encoder
 
     monkeypatch.setattr(encoder, "Encoder", None)
     b = bench(small_suite, shared_cache)
@@ -379,7 +381,7 @@ def test_pixels_go_through_the_models_own_preprocessing(small_suite: Path, share
 
     b = bench(small_suite, shared_cache)
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 70, 3), dtype=np.uint8)
-    from benchmark.sources import Examples
+    from benchmark.tasks.sources import Examples
 
     pixels = b.encoder.pixels(Examples(images, np.zeros(3, np.int64)))
     ours = b.encoder.normalise(pixels)

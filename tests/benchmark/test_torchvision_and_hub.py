@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark import cards, sources
-from benchmark.cards import Card
 from benchmark.errors import InputError
+from benchmark.tasks import cards, sources
+from benchmark.tasks.cards import Card
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +191,7 @@ HUB = 'kind = "huggingface"\nrepo = "hub"\ntrain = "train"\ntest = "test"\n'
 @pytest.mark.parametrize("rows", [5000, 7])
 def test_a_hub_data_set_is_streamed_into_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     pytest.importorskip("datasets", reason="the extra `huggingface` is not installed")
-    from benchmark.sources import huggingface
+    from benchmark.tasks.sources import huggingface
 
     monkeypatch.setattr(huggingface, "ROWS", rows)
     write_hub_layout(tmp_path / "hub")
@@ -201,7 +201,7 @@ def test_a_hub_data_set_is_streamed_into_shards(tmp_path: Path, monkeypatch: pyt
 
 def test_an_interrupted_stream_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datasets", reason="the extra `huggingface` is not installed")
-    from benchmark.sources import huggingface
+    from benchmark.tasks.sources import huggingface
 
     monkeypatch.setattr(huggingface, "ROWS", 10)
     write_hub_layout(tmp_path / "hub")

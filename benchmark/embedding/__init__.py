@@ -1,0 +1,1 @@
+"""Embedding: the cache, and the jobs that fill it."""

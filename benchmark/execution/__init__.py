@@ -1,0 +1,1 @@
+"""Execution: where work runs, and how its progress is shown."""

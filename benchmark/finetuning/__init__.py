@@ -1,0 +1,1 @@
+"""Fine-tuning: techniques, the measuring of runs, and the ledger."""

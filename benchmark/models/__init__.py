@@ -1,0 +1,1 @@
+"""Models: specifications, weight files and encoders."""

@@ -1,0 +1,1 @@
+"""Reports: what scores and measurements are made into."""

@@ -1,0 +1,90 @@
+"""The stair in one go: embed, score, rank with the measured ledger, and publish."""
+
+import json
+import platform
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import leaderboard
+from benchmark import files
+from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import embed_suite
+from benchmark.models import weights
+from benchmark.reports import ranking as rank
+from benchmark.scoring import scoring as score
+from benchmark.suites.suite import Suite
+from leaderboard import Board
+
+
+def run(
+    suite: Suite,
+    names: Sequence[str] | None,
+    cache: Cache,
+    out: Path,
+    jobs: int,
+    quiet: bool = False,
+    command: str = "python -m benchmark run",
+    figures: bool = False,
+) -> tuple[Board, list[Path]]:
+    """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
+    functions = score.chosen(names)
+    seconds: dict[str, float] = {}
+    rows = rank.measurements(suite)
+
+    started = time.perf_counter()
+    encoded = embed_suite(suite, cache, jobs, quiet)
+    seconds["embed"] = time.perf_counter() - started
+
+    started = time.perf_counter()
+    scored = score.score_suite(suite, list(functions), cache, jobs, quiet)
+    cells = scored.cells + rank.ledger_scores(rows, list(functions))
+    score.say_raised(cells)
+    seconds["score"] = time.perf_counter() - started
+
+    started = time.perf_counter()
+    board = rank.rank(suite.name, cells, rows, cache)
+    measured = leaderboard.measured(rows)
+    paths = rank.publish(board, out, command, rank.score_table(cells), measured, rank.task_words(suite, cache), figures)
+    seconds["rank"] = time.perf_counter() - started
+
+    paths += [out / "scores.csv", out / "run.json"]
+    files.write(paths[-2], score.to_csv(cells))
+    files.write(
+        paths[-1],
+        json.dumps(
+            provenance(suite, list(functions))
+            | {
+                "seconds": {stage: round(s, 3) for stage, s in seconds.items()},
+                "images_encoded": encoded,
+                "scores_computed": scored.computed,
+            },
+            indent=1,
+        )
+        + "\n",
+    )
+    return board, paths
+
+
+def provenance(suite: Suite, names: list[str]) -> dict[str, Any]:
+    """What made a board: versions, fingerprints, seeds."""
+    versions = {}
+    for package in ("transferability-benchmark", "torch", "open_clip_torch", "numpy", "scipy", "scikit-learn"):
+        try:
+            versions[package] = version(package).split("+")[0]
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "suite": suite.name,
+        "models": {model.name: weights.identity(model) for model in suite.models},
+        "tasks": [card.name for card in suite.tasks],
+        "techniques": {t.name: t.options for t in suite.techniques},
+        "seeds": list(suite.seeds),
+        "scorers": names,
+        "precision": sorted({model.precision for model in suite.models}),
+        "versions": versions,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }

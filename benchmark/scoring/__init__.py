@@ -1,0 +1,1 @@
+"""Scoring: scorers over cached embeddings."""

@@ -1,0 +1,1 @@
+"""Suites: models, tasks, techniques and seeds, each declared in one TOML file."""

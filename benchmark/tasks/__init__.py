@@ -1,0 +1,1 @@
+"""Tasks: cards, and the sources that their images come from."""

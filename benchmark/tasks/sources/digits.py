@@ -1,0 +1,27 @@
+"""digits: scikit-learn's handwritten digits, 8x8, enlarged to 32x32."""
+
+import numpy as np
+
+from benchmark.errors import CardError
+from benchmark.tasks.cards import SPLITS, Card
+from benchmark.tasks.hashed_random import uniforms
+from benchmark.tasks.sources.base import Examples, Source, where
+
+
+def _examples(card: Card, split: str) -> Examples:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    order = np.argsort(uniforms("task/digits/order", len(digits.target), 1)[:, 0], kind="stable")
+    needed = sum(card.sizes.values())
+    if needed > len(order):
+        raise CardError(
+            f"{where(card)}: [splits] ask for {needed} samples, but there are {len(order)}; lower the sizes"
+        )
+    start = sum(card.sizes[s] for s in SPLITS[: SPLITS.index(split)])
+    rows = order[start : start + card.sizes[split]]
+    gray = np.floor(digits.images[rows] * (255 / 16) + 0.5).astype(np.uint8)
+    return Examples(np.repeat(gray.repeat(4, 1).repeat(4, 2)[..., None], 3, 3), digits.target[rows].astype(np.int64))
+
+
+SOURCE = Source(_examples, version="scikit-learn")
