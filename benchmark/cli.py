@@ -48,9 +48,9 @@ def _suite(args: argparse.Namespace) -> Any:
     from benchmark.suites import suite
 
     whole = suite.load(args.suite, args.source)
-    part = whole.narrowed(args.models, args.tasks, getattr(args, "techniques", None))
-    embed.list_once()
-    return part.run_on(getattr(args, "device", ""), getattr(args, "precision", "fp32"))
+    part = whole.subset(args.models, args.tasks, getattr(args, "techniques", None))
+    embed.keep_sample_lists()
+    return part.on_device(getattr(args, "device", ""), getattr(args, "precision", "fp32"))
 
 
 def _cache(args: argparse.Namespace) -> Any:
@@ -78,11 +78,11 @@ def _run(args: argparse.Namespace) -> None:
         from benchmark.reports.plan import plan
 
         return print(plan(suite, args.scorers, _cache(args)), end="")
-    score.say_failures()
+    score.report_load_failures()
     board, paths = run(
         suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said, args.figures
     )
-    print(leaderboard.render(board, args.format, made=leaderboard.made(args.said)), end="")
+    print(leaderboard.render(board, args.format, made=leaderboard.provenance(args.said)), end="")
     _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
@@ -106,7 +106,7 @@ def _measure(args: argparse.Namespace) -> None:
     from benchmark.finetuning import measure
     from benchmark.suites import suite
 
-    whole, part = suite.load(args.suite, args.source).run_on(args.device, "fp32"), _suite(args)
+    whole, part = suite.load(args.suite, args.source).on_device(args.device, "fp32"), _suite(args)
     root = _cache(args).root
     if args.audit:
         found = measure.audit(whole, part, root, args.jobs, args.audit, args.seed, args.quiet)
@@ -135,7 +135,7 @@ def _score(args: argparse.Namespace) -> None:
     from benchmark import files
     from benchmark.scoring import scoring as score
 
-    score.say_failures()
+    score.report_load_failures()
     if args.file:
         return _score_file(args)
     import json
@@ -149,7 +149,7 @@ def _score(args: argparse.Namespace) -> None:
     cells = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).cells
     path = _out(args, suite) / "scores.csv"
     files.write(path, score.to_csv(cells))
-    score.say_raised(cells)
+    score.report_raised(cells)
     if args.format == "json":
         print(json.dumps([vars(cell) for cell in cells], indent=1))
     elif args.format == "text":
@@ -166,9 +166,9 @@ def _score_file(args: argparse.Namespace) -> None:
 
     import scorers
     from benchmark import files
-    from benchmark.scoring.scoring import chosen
+    from benchmark.scoring.scoring import select_scorers
 
-    functions = chosen(args.scorers)
+    functions = select_scorers(args.scorers)
     result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(functions))
     if args.out:
         files.write(args.out / "scores.json", json.dumps(result, indent=1) + "\n")
@@ -223,22 +223,22 @@ def _rank(args: argparse.Namespace) -> None:
         if not s.technique and s.model in models and s.task in tasks
     ]
     cells += rank.ledger_scores(rows, None)
-    board = rank.rank(suite.name, cells, rows, _cache(args))
+    board = rank.suite_board(suite.name, cells, rows, _cache(args))
     if args.check:
         return _check_board(args, board)
-    measured = leaderboard.measured(rows)
+    measured = leaderboard.summarise_ledger(rows)
     table = rank.score_table(cells)
     words = rank.task_words(suite, _cache(args))
-    paths = rank.publish(board, _out(args, suite), args.said, table, measured, words, args.figures)
-    shown = leaderboard.only(board, args.target, args.axis)
-    print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
+    paths = rank.write_results(board, _out(args, suite), args.said, table, measured, words, args.figures)
+    shown = leaderboard.filter_board(board, args.target, args.axis)
+    print(leaderboard.render(shown, args.format, made=leaderboard.provenance(args.said)), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
 
 
 def _check_board(args: argparse.Namespace, board: Any) -> None:
     from benchmark.reports import ranking as rank
 
-    found = rank.departures(args.check, board)
+    found = rank.board_differences(args.check, board)
     for line in found[:20]:
         print(line)
     if len(found) > 20:
@@ -264,10 +264,10 @@ def _rank_tables(args: argparse.Namespace) -> None:
         print(line, file=sys.stderr)
     if args.check:
         return _check_board(args, board)
-    shown = leaderboard.only(board, args.target, args.axis)
-    print(leaderboard.render(shown, args.format, made=leaderboard.made(args.said)), end="")
+    shown = leaderboard.filter_board(board, args.target, args.axis)
+    print(leaderboard.render(shown, args.format, made=leaderboard.provenance(args.said)), end="")
     if args.out:
-        paths = rank.publish(board, args.out, args.said, table, measured, figures=args.figures)
+        paths = rank.write_results(board, args.out, args.said, table, measured, figures=args.figures)
         _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
@@ -308,10 +308,10 @@ def _recommend(args: argparse.Namespace) -> None:
     suite, cache = _suite(args), _cache(args)
     rows = rank.measurements(suite)
     skipped: list[str] = []
-    if args.path.suffix == ".toml" or (not args.path.exists() and str(args.path) in cards.names()):
-        card = sources.settled(cards.load(str(args.path)), args.source)
+    if args.path.suffix == ".toml" or (not args.path.exists() and str(args.path) in cards.card_names()):
+        card = sources.resolve_source(cards.load(str(args.path)), args.source)
     else:
-        card, skipped = image_folder.card_of(args.path, args.template, args.names)
+        card, skipped = image_folder.card_from_folder(args.path, args.template, args.names)
     embed_suite(suite, cache, args.jobs, args.quiet)
     found = recommend.recommend(suite, rows, card, cache, args.jobs, args.quiet, skipped)
     folder = args.out or Path("results") / "recommend" / card.name
@@ -376,7 +376,7 @@ def _scorer(name: str) -> Any:
 
     module, colon, function = name.partition(":")
     if not colon:
-        return score.chosen([name])[name]
+        return score.select_scorers([name])[name]
     sys.path.insert(0, os.getcwd())
     try:
         return getattr(importlib.import_module(module), function)
@@ -387,14 +387,14 @@ def _scorer(name: str) -> Any:
 def _pretrain(args: argparse.Namespace) -> None:
     from joblib import delayed
 
-    from benchmark.errors import unknown
+    from benchmark.errors import unknown_name
     from benchmark.execution.parallel import parallel
     from benchmark.pocket.families import WEIGHTS
     from benchmark.pocket.pretrain import RECIPES, pretrain, write_vocabulary
 
     for name in args.models or ():
         if name not in RECIPES:
-            raise unknown("model", name, RECIPES)
+            raise unknown_name("model", name, RECIPES)
     write_vocabulary()
     folder = args.out or WEIGHTS
     list(parallel((delayed(pretrain)(name, folder / name) for name in args.models or RECIPES), args.jobs))

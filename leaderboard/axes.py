@@ -10,7 +10,7 @@ Clusters = Mapping[str, slice]
 AXES = ("tasks", "models", "pooled")
 
 
-def along(axis: str, table: Floats) -> Floats:
+def move_axis(axis: str, table: Floats) -> Floats:
     """(..., models, tasks) to (..., groups, points): the points that a correlation runs over, one group per correlation."""
     if axis == "pooled":
         return table.reshape(*table.shape[:-2], 1, -1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard import correlation
-from leaderboard.axes import AXES, along, leave_one_out, over_groups
+from leaderboard.axes import AXES, leave_one_out, move_axis, over_groups
 from leaderboard.intervals import Estimate, estimate, holm
 
 Floats = NDArray[np.float64]
@@ -21,7 +21,7 @@ BASELINES = (HEADROOM, "static_rank")
 
 
 @dataclass(frozen=True)
-class Beyond:
+class GivenBefore:
     """One scorer under one technique along one axis.
 
     partial, partial_rank: the partial correlation of score and gain given the accuracy before, Pearson's and on ranks; of `partial`, p is
@@ -42,7 +42,7 @@ class Beyond:
     fidelity: Estimate
 
 
-def beyond(names: Sequence[str], technique: str, x: Floats, gain: Floats, before: Floats) -> list[Beyond]:
+def given_before(names: Sequence[str], technique: str, x: Floats, gain: Floats, before: Floats) -> list[GivenBefore]:
     """x: (S, models, tasks) scores; gain, before: (models, tasks)."""
     rises = _rises(names, x, gain)
     restated = {*BASELINES, *_restated(names, x)}
@@ -51,14 +51,14 @@ def beyond(names: Sequence[str], technique: str, x: Floats, gain: Floats, before
     models, tasks = gain.shape
     for axis in AXES:
         keep, clusters = leave_one_out(models, tasks, axis)
-        xs, ys, zs = along(axis, x), along(axis, gain), along(axis, before)
+        xs, ys, zs = move_axis(axis, x), move_axis(axis, gain), move_axis(axis, before)
         plain = over_groups(correlation.partial(xs, ys, zs, keep))
         whole = np.isfinite(xs) & np.isfinite(ys) & np.isfinite(zs)
         rx, ry, rz = (correlation.ranks(np.where(whole, values, np.nan)) for values in (xs, ys, zs))
         ranked = over_groups(correlation.partial(rx, ry, rz, keep))
         same = over_groups(_fidelity(xs, ys, keep)) if axis != "pooled" else np.full(plain.shape, np.nan)
         entries = [
-            Beyond(name, technique, axis, one, two, None, False, rise if axis == "pooled" else None, three)
+            GivenBefore(name, technique, axis, one, two, None, False, rise if axis == "pooled" else None, three)
             for name, rise, one, two, three in zip(
                 names, rises, *(estimate(values, clusters, known) for values in (plain, ranked, same)), strict=True
             )

@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard import choice, correlation
-from leaderboard.axes import AXES, along, leave_one_out, or_null, over_groups
-from leaderboard.beyond import BASELINES, Beyond, beyond
+from leaderboard.axes import AXES, leave_one_out, move_axis, or_null, over_groups
+from leaderboard.beyond import BASELINES, GivenBefore, given_before
 from leaderboard.correlation import MEASURES
 from leaderboard.errors import LeaderboardError
 from leaderboard.forgetting import Forgetting, forgetting
 from leaderboard.intervals import Estimate, estimate, holm
 from leaderboard.layout import Layout
 from leaderboard.permutation import p_values
-from leaderboard.pool import Pool, pool, stability
+from leaderboard.pool import PoolSummary, pool_summary, stability
 from leaderboard.reliability import ceilings
 from leaderboard.tables import Row, Score
-from leaderboard.targets import TARGETS, Measured, measured
+from leaderboard.targets import TARGETS, Measured, summarise_ledger
 
 Floats = NDArray[np.float64]
 PROCEDURE = 1  # raised when the same tables would give other numbers
@@ -82,13 +82,13 @@ class Board:
     ranking: dict[str, dict[str, tuple[str, ...]]]
     outcomes: dict[str, dict[str, float]]
     forgetting: tuple[Forgetting, ...]
-    beyond: tuple[Beyond, ...]
-    pools: tuple[Pool, ...]
+    beyond: tuple[GivenBefore, ...]
+    pools: tuple[PoolSummary, ...]
     stability: dict[str, dict[str, float]]
     turned: dict[str, tuple[str, ...]]
     seconds: dict[str, float]
 
-    def informative(self, technique: str) -> list[Beyond]:
+    def informative(self, technique: str) -> list[GivenBefore]:
         """Over tasks, what is informative beyond the accuracy before: the largest partial correlations first."""
         told = [e for e in self.beyond if (e.technique, e.axis) == (technique, "tasks") and e.informative]
         return sorted(told, key=lambda e: -abs(e.partial.value or 0.0))
@@ -101,7 +101,7 @@ class Board:
         )
 
 
-def only(board: Board, targets: Collection[str] | None = None, axes: Collection[str] | None = None) -> Board:
+def filter_board(board: Board, targets: Collection[str] | None = None, axes: Collection[str] | None = None) -> Board:
     """The board with the lines of these targets and axes alone. Raises LeaderboardError for one that there is not."""
     for what, wanted, known in (("target", targets, TARGETS), ("axis", axes, AXES)):
         for name in set(wanted or ()) - set(known):
@@ -170,7 +170,7 @@ def make_board(
     those of `permutation`. Raises LeaderboardError where scores and ledger share nothing.
     """
     scores = list(scores)
-    m = measurements if isinstance(measurements, Measured) else measured(measurements)
+    m = measurements if isinstance(measurements, Measured) else summarise_ledger(measurements)
     if not any(s.model in m.models and s.task in m.tasks for s in scores):
         raise LeaderboardError(
             "scores and measurements have no (model, task) in common; check the names in both tables"
@@ -180,18 +180,18 @@ def make_board(
     layout = Layout(scores, m)
     names = layout.names
     lines: list[Line] = []
-    further: list[Beyond] = []
+    further: list[GivenBefore] = []
     steady: dict[str, dict[str, float]] = {}
     for technique in m.techniques:
         for target in TARGETS:
             if not np.isfinite(m.values[technique][target]).any():
                 continue
             signs = [(orientation or {}).get(name, {}).get(target, +1) for name in names]
-            x = np.array(signs)[:, None, None] * layout.of(technique, target)
+            x = np.array(signs)[:, None, None] * layout.table(technique, target)
             for axis in AXES:
                 lines += _lines(names, target, technique, axis, x, m, permutations, seed)
             if target == "gain":
-                further += beyond(names, technique, x, m.values[technique]["gain"], m.before[technique])
+                further += given_before(names, technique, x, m.values[technique]["gain"], m.before[technique])
                 steady[technique] = stability(x, m.by_seed[technique]["gain"])
     for k, others in _between_techniques(lines).items():
         steady[k] = steady.get(k, {}) | others
@@ -209,7 +209,7 @@ def make_board(
         {k: _outcomes(m, k) for k in m.techniques},
         forgetting(m, _of_forgetting(lines)),
         tuple(further),
-        tuple(pool(k, m.values[k]["accuracy"], m.models) for k in m.techniques),
+        tuple(pool_summary(k, m.values[k]["accuracy"], m.models) for k in m.techniques),
         steady,
         {
             name: tuple(t for t in TARGETS if (orientation or {}).get(name, {}).get(t, +1) < 0)
@@ -247,14 +247,14 @@ def _lines(
     y = m.values[technique][target]
     models, tasks = y.shape
     known = np.isfinite(x) & np.isfinite(y)
-    xs, ys = along(axis, x), along(axis, y)
+    xs, ys = move_axis(axis, x), move_axis(axis, y)
     keep, clusters = leave_one_out(models, tasks, axis)
     grouped = correlation.correlations(xs, ys, keep) | {"slope": correlation.slope(xs, ys, keep)}
     means = {measure: over_groups(values) for measure, values in grouped.items()}
     selections = dict.fromkeys(means, clusters)
     if axis == "models" and target != "forgetting":
         per_task, of_tasks = leave_one_out(models, tasks, "tasks")
-        for measure, values in choice.choices(x, y, relative=target == "accuracy").items():
+        for measure, values in choice.first_choices(x, y, relative=target == "accuracy").items():
             grouped[measure] = values[..., None]
             means[measure] = over_groups(np.where(per_task.T > 0, values[..., None], np.nan))
             selections[measure] = of_tasks
@@ -325,7 +325,7 @@ def _leads(
     if len(other):
         both = known[other] & known[j]
         own, rival = (
-            correlation.correlations(along(axis, np.where(both, of, np.nan)), along(axis, y), keep)
+            correlation.correlations(move_axis(axis, np.where(both, of, np.nan)), move_axis(axis, y), keep)
             for of in (x[other], x[j])
         )
         for measure, of in values.items():

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def choices(x: Floats, y: Floats, relative: bool) -> dict[str, Floats]:
+def first_choices(x: Floats, y: Floats, relative: bool) -> dict[str, Floats]:
     """(S, tasks) regret@1: the best model's y less that of the model that the score puts first, the mean where several are first.
 
     x: (S, models, tasks) scores, y: (models, tasks). relative: also rel@1, the chosen model's y as a share of the best (Renggli et al.,

@@ -80,7 +80,7 @@ def _scatter(board: Board, technique: str, name: str, layout: Layout, m: Measure
     figure, axes = _canvas(9, 4)
     drawn = False
     for ax, target in zip(axes, SIDES, strict=True):
-        x, y = layout.of(technique, target)[layout.names.index(name)], m.values[technique][target]
+        x, y = layout.table(technique, target)[layout.names.index(name)], m.values[technique][target]
         turned = target in board.turned.get(name, ())
         ax.set(xlabel=f"{name} (r is of its negative)" if turned else name, ylabel=target)
         if not (np.isfinite(x) & np.isfinite(y)).any():

@@ -25,7 +25,7 @@ class Layout:
         self.values = np.array([s.score for s in used], np.float64)
         self.techniques, self.targets = np.array([s.technique for s in used]), np.array([s.target for s in used])
 
-    def of(self, technique: str, target: str) -> Floats:
+    def table(self, technique: str, target: str) -> Floats:
         """(S, models, tasks), NaN where a scorer has no score; one meant for a technique or a target goes before a general one."""
         table = np.full(self.shape, np.nan)
         for a in ("", technique):

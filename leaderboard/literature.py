@@ -9,9 +9,9 @@ from pathlib import Path
 
 from leaderboard.baselines import baselines
 from leaderboard.board import Board, make_board
-from leaderboard.pool import Pool, pool
+from leaderboard.pool import PoolSummary, pool_summary
 from leaderboard.tables import Row, Score
-from leaderboard.targets import Measured, from_cells, measured
+from leaderboard.targets import Measured, from_cells, summarise_ledger
 
 FOLDER = Path(__file__).parent / "published"
 WRONG = {("DTD", "nce")}  # repeats LogME's column
@@ -48,7 +48,7 @@ def clip_rows(source: str, technique: str) -> list[Row]:
 
 def clip(source: str, technique: str) -> Measured:
     """The gains, and where they were measured the forgetting, of CLIPs as one source has them."""
-    return measured(clip_rows(source, technique))
+    return summarise_ledger(clip_rows(source, technique))
 
 
 def sizes() -> dict[str, tuple[float, float]]:
@@ -85,7 +85,7 @@ def _as_score(m: Measured, name: str) -> Iterator[Score]:
                         yield Score(name, model, task, float(table[i, j]), technique, target)
 
 
-def pools() -> dict[str, Pool]:
+def pools() -> dict[str, PoolSummary]:
     """The pools that the literature ranks on, by source and technique."""
     cells: dict[str, list[tuple[str, str, str, int, str, float]]] = {}
     for r in _rows("vision_finetuning"):
@@ -94,14 +94,14 @@ def pools() -> dict[str, Pool]:
             cells.setdefault(r["source"], []).append(place)
     tables = {source: from_cells(of) for source, of in cells.items()}
     found = {
-        f"{source}, {technique}": pool(technique, m.values[technique]["accuracy"], m.models)
+        f"{source}, {technique}": pool_summary(technique, m.values[technique]["accuracy"], m.models)
         for source, m in tables.items()
         for technique in m.techniques
     }
     for source, technique in clip_sources():
         m = clip(source, technique)
         if len(m.models) > 1:
-            found[f"{source}, {technique}"] = pool(technique, m.values[technique]["accuracy"], m.models)
+            found[f"{source}, {technique}"] = pool_summary(technique, m.values[technique]["accuracy"], m.models)
     return found
 
 

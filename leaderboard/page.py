@@ -22,7 +22,7 @@ from leaderboard.beyond import BASELINES
 from leaderboard.board import Board
 from leaderboard.correlation import MEASURES
 from leaderboard.layout import Layout
-from leaderboard.provenance import Made
+from leaderboard.provenance import Provenance
 from leaderboard.sections import AXIS_WORDS, EXPLANATION, NOTHING, TITLES, marked, number, p_value, short, starred
 from leaderboard.tables import Score
 from leaderboard.targets import TARGETS, Measured
@@ -59,7 +59,7 @@ def write_page(
     board: Board,
     scores: Iterable[Score],
     m: Measured,
-    made: Made,
+    made: Provenance,
     scorers: Mapping[str, ScorerWords] | None = None,
     tasks: Mapping[str, TaskWords] | None = None,
 ) -> Path:
@@ -110,7 +110,7 @@ def _escaped(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-def _index(board: Board, names: Sequence[str], made: Made) -> str:
+def _index(board: Board, names: Sequence[str], made: Provenance) -> str:
     links = [f'<a href="page/scorers/{_file(n)}">{_escaped(n)}</a>' for n in names]
     of_tasks = [f'<a href="page/tasks/{_file(t)}">{_escaped(t)}</a>' for t in board.tasks]
     seeds = f"{len(board.seeds)} seed{'s' * (len(board.seeds) > 1)}"
@@ -318,7 +318,7 @@ def _data(board: Board, layout: Layout, m: Measured) -> dict[str, Any]:
             if not np.isfinite(y).any():
                 continue
             measured[f"{k}/{t}"] = _nested(y)
-            for i, table in enumerate(layout.of(technique, target)):
+            for i, table in enumerate(layout.table(technique, target)):
                 scores[f"{i}/{k}/{t}"] = _nested(table)
                 if fit := fitted(table, y):
                     fits[f"{i}/{k}/{t}"] = fit

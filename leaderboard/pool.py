@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Pool:
+class PoolSummary:
     """The order of a pool's models by accuracy after tuning, under one technique.
 
     dispersion: 1 − Kendall's W, from 0 (the same order on every task) to 1.  static: weighted τ between the static ranking (each
@@ -31,7 +31,7 @@ class Pool:
     best: str | None
 
 
-def pool(technique: str, accuracy: Floats, models: Sequence[str]) -> Pool:
+def pool_summary(technique: str, accuracy: Floats, models: Sequence[str]) -> PoolSummary:
     """accuracy: (models, tasks); tasks in which a model is missing count for the static ranking alone."""
     whole = accuracy[:, np.isfinite(accuracy).all(0)]
     static = over_groups(
@@ -40,12 +40,12 @@ def pool(technique: str, accuracy: Floats, models: Sequence[str]) -> Pool:
         ][None]
     )[0, 0]
     if whole.shape[0] < 2 or whole.shape[1] < 2:
-        return Pool(technique, len(models), accuracy.shape[1], None, or_null(static), None, None)
+        return PoolSummary(technique, len(models), accuracy.shape[1], None, or_null(static), None, None)
     ranks = correlation.ranks(whole.T)  # (tasks, models), centred
     most = whole.shape[1] * (ranks**2).sum()
     agreement = float((ranks.sum(0) ** 2).sum() / most) if most > 0 else float("nan")
     best = int(whole.mean(1).argmax())
-    return Pool(
+    return PoolSummary(
         technique,
         len(models),
         accuracy.shape[1],

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 @dataclass(frozen=True)
-class Made:
+class Provenance:
     """date: the day, in UTC (of $SOURCE_DATE_EPOCH, where that is set).  command: gives the board again."""
 
     date: str
@@ -23,7 +23,7 @@ class Made:
         return f"{self.date}, {self.software}; made by `{self.command}`"
 
 
-def made(command: str) -> Made:
+def provenance(command: str) -> Provenance:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     day = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
     versions = {"python": platform.python_version()}
@@ -32,4 +32,4 @@ def made(command: str) -> Made:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "not installed"
-    return Made(day.date().isoformat(), versions, command)
+    return Provenance(day.date().isoformat(), versions, command)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from leaderboard.axes import along
+from leaderboard.axes import move_axis
 from leaderboard.correlation import rank_correlations
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ def ceilings(values: Floats, axis: str, draws: int = 100, seed: int = 0) -> dict
     values = values[..., np.isfinite(values).any((0, 1))]
     if values.shape[-1] < 2:
         return {}
-    by_group = np.moveaxis(along(axis, np.moveaxis(values, -1, 0)), 0, -1)  # (groups, points, seeds)
+    by_group = np.moveaxis(move_axis(axis, np.moveaxis(values, -1, 0)), 0, -1)  # (groups, points, seeds)
     whole = np.where(np.isfinite(by_group).all(-1, keepdims=True), by_group, np.nan)
     reliable = np.array([intraclass(group) for group in whole])
     used = np.isfinite(reliable)

@@ -12,14 +12,14 @@ from typing import Any
 from leaderboard.board import Board
 from leaderboard.correlation import MEASURES
 from leaderboard.intervals import PROCEDURES
-from leaderboard.provenance import Made
+from leaderboard.provenance import Provenance
 from leaderboard.sections import EXPLANATION, Cell, Heading, Name, Section, Table, Text, sections
 
 FORMATS = ("text", "md", "csv", "json", "latex", "html")
 FEW = ("pearson", "weighted_kendall")
 
 
-def render(board: Board, form: str, measures: Sequence[str] | None = None, made: Made | None = None) -> str:
+def render(board: Board, form: str, measures: Sequence[str] | None = None, made: Provenance | None = None) -> str:
     """The board in one of FORMATS; raises ValueError for another.
 
     made: what it was made with, said at the end of all but "text", and in every row of "csv".
@@ -43,11 +43,11 @@ def render(board: Board, form: str, measures: Sequence[str] | None = None, made:
     return printers[form](board, told)
 
 
-def _origin(board: Board, made: Made | None) -> str:
+def _origin(board: Board, made: Provenance | None) -> str:
     return f"Board {board.id}" + (f", {made}" if made else "") + "."
 
 
-def as_dict(board: Board, made: Made | None = None) -> dict[str, Any]:
+def as_dict(board: Board, made: Provenance | None = None) -> dict[str, Any]:
     rows = [
         {name: value for name, value in vars(line).items() if name != "over"}
         | {f"over_{base}": asdict(lead) for base, lead in line.over.items()}
@@ -73,7 +73,7 @@ def _rounded(value: Any) -> Any:
     return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def _csv(board: Board, made: Made | None) -> str:
+def _csv(board: Board, made: Provenance | None) -> str:
     text = io.StringIO()
     columns = (
         "scorer",

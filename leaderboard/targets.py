@@ -37,7 +37,7 @@ def read_measurements(path: Path) -> Measured:
     Where two of before, accuracy and gain are known the third follows. Raises LeaderboardError for what cannot be read.
     """
     if is_ledger(path):
-        return measured(read_ledger(path))
+        return summarise_ledger(read_ledger(path))
     cells = []
     for row in read_wide(path):
         known = {name: float(row[name]) for name in NUMBERS if name in row}
@@ -52,7 +52,7 @@ def read_measurements(path: Path) -> Measured:
     return from_cells(cells)
 
 
-def measured(rows: Iterable[Row]) -> Measured:
+def summarise_ledger(rows: Iterable[Row]) -> Measured:
     """gain: after − before on the task tuned on.  accuracy: after, there.  forgetting: mean of before − after over the other tasks."""
     cells: list[Cell] = []
     lost: dict[tuple[str, str, str, int], list[float]] = {}
@@ -97,7 +97,7 @@ def _over_seeds(table: Floats) -> Floats:
 
 def gains_by_seed(rows: Iterable[Row]) -> tuple[Floats, Measured]:
     """(models, tasks, techniques, seeds) gains, NaN where nothing was run, and whose names order the axes."""
-    m = measured(row for row in rows if row.evaluated_on == row.trained_on)
+    m = summarise_ledger(row for row in rows if row.evaluated_on == row.trained_on)
     return np.stack([m.by_seed[k]["gain"] for k in m.techniques], 2), m
 
 

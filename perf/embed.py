@@ -56,7 +56,7 @@ def main() -> None:
 
 def _models(architectures: list[str] | None, device: str, precision: str, folder: Path) -> Iterator[Model]:
     if not architectures:
-        yield from suite.load("pocket").run_on(device, precision).models
+        yield from suite.load("pocket").on_device(device, precision).models
         return
     import open_clip
     from safetensors.torch import save_file

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from leaderboard import correlation
-from leaderboard.axes import along, leave_one_out, over_groups
+from leaderboard.axes import leave_one_out, move_axis, over_groups
 from leaderboard.intervals import LEAST, estimate
 
 Floats = NDArray[np.float64]
@@ -50,7 +50,7 @@ def jackknife(x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats, Fl
     """Measure, its values (RUNS,), and the intervals (RUNS, 2) that boards show."""
     keep, clusters = leave_one_out(*x.shape[1:], axis)
     parts = [
-        correlation.correlations(along(axis, a), along(axis, b), keep)
+        correlation.correlations(move_axis(axis, a), move_axis(axis, b), keep)
         for a, b in zip(np.split(x, 20), np.split(y, 20), strict=True)
     ]
     for measure in correlation.MEASURES:
@@ -61,7 +61,7 @@ def jackknife(x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats, Fl
 
 def bootstraps(rng: np.random.Generator, x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats]]:
     """Percentile and BCa intervals (RUNS, 2) of Pearson's r, from resampling whole tasks or whole models."""
-    a, b = along(axis, x), along(axis, y)
+    a, b = move_axis(axis, x), move_axis(axis, y)
     points = a.shape[-1]
     weights = np.vstack(
         [np.ones(points), 1 - np.eye(points), rng.multinomial(points, np.full(points, 1 / points), DRAWS)]
@@ -91,7 +91,7 @@ def main() -> None:
             for rho in RHO:
                 x, y = tables(rng, models, tasks, axis, rho)
                 found = [
-                    (measure, "jackknife", truth(measure, rho, along(axis, x).shape[-1], values), ends)
+                    (measure, "jackknife", truth(measure, rho, move_axis(axis, x).shape[-1], values), ends)
                     for measure, values, ends in jackknife(x, y, axis)
                 ]
                 if axis != "pooled" and {"models": models, "tasks": tasks}[axis] >= LEAST[axis]:

@@ -72,7 +72,7 @@ def tasks(board: Board) -> str:
 def acceptance(board: Board) -> str:
     loaded = suite.load(board.suite)
     lines = [
-        [c.what, c.found, c.asked, "yes" if c.holds else "**no**"]
+        [c.what, c.found, c.requested, "yes" if c.holds else "**no**"]
         for c in health.check(loaded, rank.measurements(loaded))
     ]
     return tabulate(lines, ["health of the suite", "found", "asked", "holds"], "pipe", disable_numparse=True)

@@ -34,7 +34,7 @@ def default_root() -> Path:
     return user_folder()
 
 
-def digest(key: Key) -> str:
+def key_digest(key: Key) -> str:
     return hashlib.sha256(json.dumps({"format": FORMAT, **key}, sort_keys=True).encode()).hexdigest()[:40]
 
 
@@ -45,7 +45,7 @@ class Entry:
     path: Path
     bytes: int
     key: dict[str, Any]
-    sound: bool
+    intact: bool
 
 
 class Cache:
@@ -53,7 +53,7 @@ class Cache:
         self.root = root or default_root()
 
     def path(self, key: Key) -> Path:
-        name = digest(key)
+        name = key_digest(key)
         return self.root / str(key["kind"]) / name[:2] / f"{name}.safetensors"
 
     def read(self, key: Key) -> Arrays | None:
@@ -103,7 +103,7 @@ class Cache:
     @contextlib.contextmanager
     def lock(self, key: Key) -> Iterator[None]:
         """Hold the lock of a key; the system lets go of it when the process ends, however it ends."""
-        path = self.root / "locks" / digest(key)
+        path = self.root / "locks" / key_digest(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -161,6 +161,6 @@ def _read(path: Path) -> tuple[Arrays, dict[str, Any]]:
     if notes.get("sha256") != _checksum(arrays):
         raise ValueError("its checksum does not fit")
     key = json.loads(notes.get("key", "{}"))
-    if digest(key) != path.stem:
+    if key_digest(key) != path.stem:
         raise ValueError("it belongs to another key")
     return arrays, key

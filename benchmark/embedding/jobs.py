@@ -24,29 +24,29 @@ BLOCK = 4096  # images of a split that are encoded, and kept, at a time
 
 
 def image_key(model: Model, card: Card, split: str) -> Key:
-    source = sources.source(card)
+    source = sources.source_of(card)
     return {
         "kind": "images",
-        "model": weights.identity(model),
-        "task": card.identity(),
+        "model": weights.fingerprint(model),
+        "task": card.fingerprint(),
         "split": split,
         "source": source.version,
-        "samples": images_of(card, split),
+        "samples": sample_list(card, split),
         "precision": model.precision,
     }
 
 
 def text_key(model: Model, texts: list[str]) -> Key:
-    return {"kind": "texts", "model": weights.identity(model), "texts": texts, "precision": model.precision}
+    return {"kind": "texts", "model": weights.fingerprint(model), "texts": texts, "precision": model.precision}
 
 
-def images_of(card: Card, split: str) -> Any:
+def sample_list(card: Card, split: str) -> Any:
     """What names the samples of a split; listed once in a command, since that may take a while for a large one."""
     if not _listing:
-        return sources.source(card).sample_list(card, split)
-    place = json.dumps([card.identity(), str(card.folder), split])
+        return sources.source_of(card).sample_list(card, split)
+    place = json.dumps([card.fingerprint(), str(card.folder), split])
     if place not in _known:
-        _known[place] = sources.source(card).sample_list(card, split)
+        _known[place] = sources.source_of(card).sample_list(card, split)
     return _known[place]
 
 
@@ -54,12 +54,12 @@ _known: dict[str, Any] = {}
 _listing: list[bool] = []
 
 
-def list_once() -> None:
+def keep_sample_lists() -> None:
     """From now on this process takes the lists of samples as they are when it first sees them."""
     _listing.append(True)
 
 
-def starts(card: Card, split: str) -> range:
+def block_starts(card: Card, split: str) -> range:
     """The first rows of the blocks of a split."""
     return range(0, card.sizes[split], BLOCK)
 
@@ -87,7 +87,7 @@ class Embedder:
         A large split is kept block by block while it is encoded, so that an interruption loses little.
         """
         key = key or image_key(self.model, card, split)
-        first = starts(card, split)
+        first = block_starts(card, split)
 
         def compute() -> Arrays:
             if len(first) == 1:
@@ -155,7 +155,7 @@ class Work:
     images: int = 0
 
 
-def lacking(suite: Suite, cache: Cache, splits: tuple[str, ...] = ("train",)) -> list[Work]:
+def pending_work(suite: Suite, cache: Cache, splits: tuple[str, ...] = ("train",)) -> list[Work]:
     """What the cache lacks of a suite's embeddings, block by block and model by model. The files of its models and tasks must be here."""
     work = []
     for model in suite.models:
@@ -166,7 +166,7 @@ def lacking(suite: Suite, cache: Cache, splits: tuple[str, ...] = ("train",)) ->
                 key = image_key(model, card, split)
                 if cache.path(key).exists():
                     continue
-                blocks = starts(card, split)
+                blocks = block_starts(card, split)
                 for start in blocks:
                     if len(blocks) == 1 or not cache.path(block_key(key, start)).exists():
                         work.append(Work(model, card, split, key, start, min(BLOCK, card.sizes[split] - start)))
@@ -185,7 +185,7 @@ def _texts(suite: Suite, model: Model) -> list[list[str]]:
 _embedders: dict[tuple[Model, Path], Embedder] = {}
 
 
-def do(work: Work, suite: Suite, root: Path) -> int:
+def embed_work(work: Work, suite: Suite, root: Path) -> int:
     """One piece of work; returns how many images had to be encoded. A process keeps the model it used last."""
     if work.model.device in ("", "cpu"):
         single_thread()
@@ -197,7 +197,7 @@ def do(work: Work, suite: Suite, root: Path) -> int:
     if work.card is None:
         for texts in _texts(suite, work.model):
             embedder.texts(texts)
-    elif len(starts(work.card, work.split)) == 1:
+    elif len(block_starts(work.card, work.split)) == 1:
         embedder.images(work.card, work.split, work.key)
     elif embedder.cache.read(work.key) is None:
         embedder.block(work.card, work.split, work.start, work.key)
@@ -221,8 +221,8 @@ def embed_suite(
     suite: Suite, cache: Cache, jobs: int, quiet: bool = False, splits: tuple[str, ...] = ("train",)
 ) -> int:
     """Embed what the cache lacks; returns the number of images encoded. Loads torch only where something is missing."""
-    fetch(replace(suite, tasks=suite.tuned_on) if splits == ("train",) else suite, quiet)
-    work = lacking(suite, cache, splits)
+    fetch(replace(suite, tasks=suite.training_tasks) if splits == ("train",) else suite, quiet)
+    work = pending_work(suite, cache, splits)
     if not work:
         return 0
     from joblib import delayed
@@ -232,7 +232,7 @@ def embed_suite(
     if any(device_of(model.device).type != "cpu" for model in suite.models):
         jobs = 1  # workers would only wait for the accelerator, each with a model of its own in its memory
     total = sum(part.images for part in work)
-    done = parallel((delayed(do)(part, suite, cache.root) for part in work), jobs)
+    done = parallel((delayed(embed_work)(part, suite, cache.root) for part in work), jobs)
     sizes = [part.images for part in work]
     return sum(progress(done, total, "embed", quiet, unit=" images", sizes=sizes))
 

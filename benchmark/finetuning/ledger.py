@@ -72,7 +72,7 @@ def run_of(row: dict[str, str]) -> Run:
     return Run(row["model"], row["technique"], int(row["seed"]), row["trained_on"])
 
 
-def finished(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
+def complete_runs(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
     """Runs whose rows cover all of `tasks`."""
     seen: dict[Run, set[str]] = {}
     for row in rows(folder, model):
@@ -92,13 +92,13 @@ def repair(folder: Path, model: str) -> None:
                 if body and not body.endswith(b"\n"):
                     _replace(path, body[: body.rfind(b"\n") + 1])
         found = rows(folder, model)
-        torn = unfinished(folder, model)
+        torn = incomplete_runs(folder, model)
         if found and run_of(found[-1]) in torn:
             kept = [row for row in found if run_of(row) != run_of(found[-1])]
             _replace(rows_path(folder, model), (_header() + _lines(kept)).encode())
 
 
-def unfinished(folder: Path, model: str) -> set[Run]:
+def incomplete_runs(folder: Path, model: str) -> set[Run]:
     """Runs with some rows, but fewer than their description says."""
     counts = Counter(run_of(row) for row in rows(folder, model))
     return {run for run, notes in runs(folder, model).items() if 0 < counts[run] < notes["rows"]}

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite, single_thread
-from benchmark.errors import InputError, LedgerError, UsageError, unknown
+from benchmark.errors import InputError, LedgerError, UsageError, unknown_name
 from benchmark.execution.parallel import parallel
 from benchmark.execution.progress import duration, progress
 from benchmark.finetuning import ledger
@@ -21,7 +21,7 @@ from benchmark.suites.suite import Suite
 from benchmark.tasks.cards import SPLITS
 
 
-def planned(suite: Suite) -> list[Run]:
+def planned_runs(suite: Suite) -> list[Run]:
     """Every run of the suite: seed by seed, each a whole ledger, and in it model by model, so that a worker seldom changes its model."""
     return [
         Run(model.name, technique.name, seed, card.name)
@@ -33,17 +33,17 @@ def planned(suite: Suite) -> list[Run]:
     ]
 
 
-def check(suite: Suite) -> None:
+def check_conditions(suite: Suite) -> None:
     """Raise LedgerError where a run of the suite was measured under other conditions than those that the suite declares now."""
     made_under: dict[tuple[str, str, str], dict[str, Any]] = {}  # the same for every seed
     wanted = {}
-    for run in planned(suite):
+    for run in planned_runs(suite):
         place = run.model, run.technique, run.trained_on
         if place not in made_under:
             made_under[place] = conditions(suite, *place)
         wanted[run] = made_under[place]
     for model in suite.models:
-        for run in sorted(ledger.unfinished(suite.ledger, model.name)):
+        for run in sorted(ledger.incomplete_runs(suite.ledger, model.name)):
             raise LedgerError(
                 f"{ledger.rows_path(suite.ledger, model.name)}: run {run.technique}/{run.seed}/{run.trained_on} lacks rows, as an "
                 "interruption leaves it; `python -m benchmark measure` completes it"
@@ -64,18 +64,18 @@ def _short(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def open_runs(suite: Suite, everything: Suite) -> list[Run]:
+def pending_runs(suite: Suite, everything: Suite) -> list[Run]:
     """Runs that the ledger lacks. Repairs torn files, and refuses a ledger that was measured under other conditions."""
     done: set[Run] = set()
     for model in suite.models:
         ledger.repair(suite.ledger, model.name)
-        done |= ledger.finished(suite.ledger, model.name, (card.name for card in everything.tasks))
-    check(suite)
-    return [run for run in planned(suite) if run not in done]
+        done |= ledger.complete_runs(suite.ledger, model.name, (card.name for card in everything.tasks))
+    check_conditions(suite)
+    return [run for run in planned_runs(suite) if run not in done]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     run: Run
     before: dict[str, float]
     after: dict[str, float]
@@ -97,7 +97,7 @@ def _bench(suite: Suite, model_name: str, root: Path) -> Any:
     return _benches[key]
 
 
-def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
+def measure_run(suite: Suite, run: Run, root: Path) -> RunResult:
     """Fine-tune once and evaluate on every task of the suite. Deterministic on one machine."""
     single_thread()
     from benchmark.finetuning import techniques
@@ -107,7 +107,7 @@ def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
     options = next(technique.options for technique in suite.techniques if technique.name == run.technique)
     before = bench.before
     started = time.process_time()
-    tuned = techniques.known()[run.technique](bench, card, options, run.seed)
+    tuned = techniques.known_techniques()[run.technique](bench, card, options, run.seed)
     notes = {
         **conditions(suite, run.model, run.technique, run.trained_on),
         "steps": tuned.steps,
@@ -118,10 +118,10 @@ def measure_run(suite: Suite, run: Run, root: Path) -> Outcome:
         "precision": tuned.precision,
         "versions": {name: version(name).split("+")[0] for name in ("torch", "open_clip_torch", "timm", "numpy")},
     }
-    return Outcome(run, before, tuned.after, notes)
+    return RunResult(run, before, tuned.after, notes)
 
 
-def _outcomes(suite: Suite, runs: list[Run], root: Path, jobs: int) -> Iterator[Outcome]:
+def _outcomes(suite: Suite, runs: list[Run], root: Path, jobs: int) -> Iterator[RunResult]:
     from joblib import delayed
 
     yield from parallel((delayed(measure_run)(suite, run, root) for run in runs), jobs, ordered=False)
@@ -132,8 +132,8 @@ def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = 
     if suite.published:
         raise UsageError(f"suite '{suite.name}' reads a published ledger, so there is nothing to measure")
     _check_can_be_measured(narrowed)
-    todo = open_runs(narrowed, suite)
-    total = len(planned(narrowed))
+    todo = pending_runs(narrowed, suite)
+    total = len(planned_runs(narrowed))
     if dry or not todo:
         print(f"measure: {len(todo)} of {total} runs left{_estimate(narrowed, suite, todo, jobs)}", file=sys.stderr)
         return 0
@@ -162,10 +162,10 @@ def _estimate(narrowed: Suite, suite: Suite, todo: list[Run], jobs: int) -> str:
 def _check_can_be_measured(suite: Suite) -> None:
     from benchmark.finetuning import techniques
 
-    known = techniques.known()
+    known = techniques.known_techniques()
     for technique in suite.techniques:
         if technique.name not in known:
-            raise unknown("technique", technique.name, known)
+            raise unknown_name("technique", technique.name, known)
     for model in suite.models:
         if model.vision_only:
             raise InputError(
@@ -187,12 +187,12 @@ def audit(
     suite: Suite, narrowed: Suite, root: Path, jobs: int, k: int, seed: int, quiet: bool = False
 ) -> list[Deviation]:
     """Repeat k runs drawn by chance from the ledger and compare."""
-    check(narrowed)
+    check_conditions(narrowed)
     recorded: dict[Run, dict[str, float]] = {}
     for model in narrowed.models:
         for row in ledger.rows(suite.ledger, model.name):
             recorded.setdefault(ledger.run_of(row), {})[row["evaluated_on"]] = float(row["after"])
-    known = [run for run in planned(narrowed) if run in recorded]
+    known = [run for run in planned_runs(narrowed) if run in recorded]
     if not known:
         raise LedgerError(
             f"{suite.ledger}: nothing measured yet for these models and tasks; run `python -m benchmark measure` first"

@@ -27,7 +27,7 @@ VAL_BATCH = 512
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TrainingResult:
     """The outcome of one run. after: test accuracy on every task; curve: val accuracy after each epoch; trained: parameters."""
 
     after: dict[str, float]
@@ -39,7 +39,7 @@ class Tuned:
 
 
 Options = Mapping[str, float | str]
-Technique = Callable[[Workbench, Card, Options, int], Tuned]
+Technique = Callable[[Workbench, Card, Options, int], TrainingResult]
 Prepare = Callable[[nn.Module, Options], Iterable[nn.Parameter]]
 
 
@@ -171,7 +171,9 @@ def _fold(model: nn.Module) -> None:
                 parametrize.remove_parametrizations(module, tensor, leave_parametrized=True)
 
 
-def _in_towers(name: str, prepare: Prepare, bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
+def _in_towers(
+    name: str, prepare: Prepare, bench: Workbench, card: Card, options: Options, seed: int
+) -> TrainingResult:
     """Train what `prepare` chooses, as far as the classifier depends on it, in a copy of the model.
 
     Where there is an accelerator it is used, with the towers in bfloat16 (option `precision`: "fp32" or "bf16"); weights, similarities
@@ -214,7 +216,7 @@ def _in_towers(name: str, prepare: Prepare, bench: Workbench, card: Card, option
     curve, steps = fit(chosen, lambda rows: classify(train[rows]), labels, val_accuracy, options, seed)
     encoder.model.eval()
     _fold(encoder.model)
-    return Tuned(bench.accuracies(encoder), curve, steps, sum(p.numel() for p in chosen), kind, precision)
+    return TrainingResult(bench.accuracies(encoder), curve, steps, sum(p.numel() for p in chosen), kind, precision)
 
 
 def _reached(parameters: list[nn.Parameter], logits: Callable[[], Tensor]) -> list[nn.Parameter]:
@@ -223,17 +225,17 @@ def _reached(parameters: list[nn.Parameter], logits: Callable[[], Tensor]) -> li
     return [p for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None]
 
 
-def full(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
+def full(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """Everything is trained: both towers and the scale."""
     return _in_towers("full", _everything, bench, card, options, seed)
 
 
-def bitfit(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
+def bitfit(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """The biases of the transformer blocks of both towers (Ben Zaken et al., 2022)."""
     return _in_towers("bitfit", _biases, bench, card, options, seed)
 
 
-def attention(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
+def attention(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """The input projections (query, key, value) of self-attention in the transformer blocks of both towers.
 
     Option `biases` (1): 0 leaves their biases as they are.
@@ -241,7 +243,7 @@ def attention(bench: Workbench, card: Card, options: Options, seed: int) -> Tune
     return _in_towers("attention", _projections, bench, card, options, seed)
 
 
-def lora(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
+def lora(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """Low-rank changes of the query and value projections in the transformer blocks of both towers (Hu et al., 2022).
 
     Options `rank` (16); `scale` (0.2), by which the product is multiplied; `deviation` of the first factor at the start (1/√width).
@@ -268,7 +270,7 @@ class _Adapter(nn.Module):
         return F.normalize(mixed, dim=-1)
 
 
-def clip_adapter(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
+def clip_adapter(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """Two bottleneck adapters on the frozen towers' embeddings (Gao et al., 2021).
 
     Options `reduction` (4), of the width, and `ratio` (0.2), of the adapted part in the mixture.
@@ -293,10 +295,10 @@ def clip_adapter(bench: Workbench, card: Card, options: Options, seed: int) -> T
             other.name: accuracy(classify(bench.embeddings(other, "test"), other), bench.labels(other, "test"))
             for other in bench.tasks
         }
-    return Tuned(after, curve, steps, sum(p.numel() for p in parameters))
+    return TrainingResult(after, curve, steps, sum(p.numel() for p in parameters))
 
 
-def linear_probe(bench: Workbench, card: Card, options: Options, seed: int) -> Tuned:
+def linear_probe(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """A linear classifier from zero on the frozen image embeddings, times the model's scale. The towers stay: nothing is forgotten."""
     head = nn.Linear(bench.width, len(card.classes))
     nn.init.zeros_(head.weight)
@@ -313,7 +315,7 @@ def linear_probe(bench: Workbench, card: Card, options: Options, seed: int) -> T
         parameters, lambda rows: head(train[rows]), labels, lambda: accuracy_on(val, val_labels), options, seed
     )
     after = dict(bench.before) | {card.name: accuracy_on(test, bench.labels(card, "test"))}
-    return Tuned(after, curve, steps, sum(p.numel() for p in parameters))
+    return TrainingResult(after, curve, steps, sum(p.numel() for p in parameters))
 
 
 TECHNIQUES: dict[str, Technique] = {
@@ -326,7 +328,7 @@ TECHNIQUES: dict[str, Technique] = {
 }
 
 
-def known() -> dict[str, Technique]:
+def known_techniques() -> dict[str, Technique]:
     """The techniques of this package and those behind installed packages' entry points. Raises InputError for one that cannot be had."""
     found = dict(TECHNIQUES)
     for point in importlib.metadata.entry_points(group=TECHNIQUES_GROUP):

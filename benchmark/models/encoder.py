@@ -52,7 +52,7 @@ class Encoder:
     def __init__(self, spec: Model) -> None:
         self.spec = spec
         self.device = device_of(spec.device)
-        if lacking := weights.absent(spec):
+        if lacking := weights.missing_files(spec):
             weights.fetch(spec, lambda text: None)
         try:
             load = _load_timm if spec.vision_only else _load_open_clip

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import InputError, UsageError, first_line, unknown
+from benchmark.errors import InputError, UsageError, first_line, unknown_name
 from benchmark.models.model import Model
 from benchmark.tasks.sources.download import download
 
@@ -35,7 +35,7 @@ def file_digest(path: Path) -> str:
     return _file_digest(path, stat.st_size, stat.st_mtime_ns)
 
 
-def identity(model: Model) -> dict[str, str]:
+def fingerprint(model: Model) -> dict[str, str]:
     """What decides a model's embeddings: weights, configuration (preprocessing included), vocabulary. Needs its files here."""
     if folder := _local_dir(model):
         files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
@@ -67,7 +67,7 @@ def _library_configuration(load: str) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def absent(model: Model) -> list[str]:
+def missing_files(model: Model) -> list[str]:
     """The files that have to be fetched, as REPOSITORY/FILE or an address."""
     return [name for name, path in files_of(model).items() if path is None]
 
@@ -97,10 +97,10 @@ def files_of(model: Model) -> dict[str, Path | None]:
 
 def fetch(model: Model, say: Callable[[str], None]) -> None:
     """Bring a model's files into the local caches of the Hub. Raises InputError that says which file to fetch, and how."""
-    if not absent(model):
+    if not missing_files(model):
         return
     _reach(model)
-    while lacking := absent(model):  # what a configuration names is known once it is here
+    while lacking := missing_files(model):  # what a configuration names is known once it is here
         name = lacking[0]
         say(f"fetch: {name} for model '{model.name}'")
         if name.startswith("http"):
@@ -188,7 +188,7 @@ def _timm_origin(model: Model) -> tuple[str, tuple[str, ...], str]:
 
 
 def _no_model(model: Model, name: str, known: list[str]) -> UsageError:
-    near = str(unknown("model", name, known)).partition(" (`")[0]
+    near = str(unknown_name("model", name, known)).partition(" (`")[0]
     return UsageError(f"model '{model.name}': {near}")
 
 
@@ -237,7 +237,7 @@ def _reach(model: Model) -> None:
     """Say at once that there is no network, where the Hub's own client would try for half a minute."""
     from huggingface_hub import constants
 
-    lacking = absent(model)
+    lacking = missing_files(model)
     if all(name.startswith("http") for name in lacking):
         return
     repo, _, file = next(name for name in lacking if not name.startswith("http")).rpartition("/")

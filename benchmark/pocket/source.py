@@ -8,7 +8,7 @@ from benchmark.errors import CardError
 from benchmark.pocket import world
 from benchmark.tasks.cards import Card
 from benchmark.tasks.hashed_random import uniforms
-from benchmark.tasks.sources.base import Examples, Source, bad, table, text, where
+from benchmark.tasks.sources.base import Examples, Source, card_path, source_error, table_field, text_field
 
 
 def class_sizes(n: int, classes: int, imbalance: float) -> list[int]:
@@ -23,34 +23,34 @@ def class_sizes(n: int, classes: int, imbalance: float) -> list[int]:
 
 
 def _style(card: Card) -> world.Style:
-    given = table(card, "style")
+    given = table_field(card, "style")
     known = {field.name: type(field.default) for field in fields_of(world.Style)}
     for name, value in given.items():
         if name not in known:
-            raise bad(card, f"style.{name}", f"is not known; known: {', '.join(known)}")
+            raise source_error(card, f"style.{name}", f"is not known; known: {', '.join(known)}")
         if type(value) is not known[name]:
-            raise bad(card, f"style.{name}", f"should be of type {known[name].__name__}, found {value!r}")
+            raise source_error(card, f"style.{name}", f"should be of type {known[name].__name__}, found {value!r}")
     return world.Style(**given)
 
 
 def _examples(card: Card, split: str) -> Examples:
-    scene, attribute = text(card, "scene"), text(card, "attribute")
+    scene, attribute = text_field(card, "scene"), text_field(card, "attribute")
     if scene not in world.SCENES:
-        raise bad(card, "scene", f"is '{scene}'; known: {', '.join(world.SCENES)}")
+        raise source_error(card, "scene", f"is '{scene}'; known: {', '.join(world.SCENES)}")
     imbalance = card.source.get("imbalance", 1)
     if type(imbalance) not in (int, float) or not 1 <= imbalance <= 1000:
-        raise bad(card, "imbalance", f"should be a number in 1..1000, found {imbalance!r}")
+        raise source_error(card, "imbalance", f"should be a number in 1..1000, found {imbalance!r}")
     sizes = class_sizes(card.sizes[split], len(card.classes), float(imbalance))
     labels = np.repeat(np.arange(len(sizes)), sizes)
     key = f"task/{card.name}/{split}"
     labels = labels[np.argsort(uniforms(f"{key}/order", len(labels), 1)[:, 0], kind="stable")]
-    attributes = {what: [name] * len(labels) for what, name in table(card, "fixed").items()}
+    attributes = {what: [name] * len(labels) for what, name in table_field(card, "fixed").items()}
     attributes[attribute] = [card.classes[k] for k in labels]
     try:
         images = world.draw(scene, key, len(labels), attributes, _style(card))
     except KeyError as missing:
         raise CardError(
-            f"{where(card)}: {missing} is nothing that scene '{scene}' can draw; mend 'classes' or '[source.fixed]'"
+            f"{card_path(card)}: {missing} is nothing that scene '{scene}' can draw; mend 'classes' or '[source.fixed]'"
         ) from None
     return Examples(images, labels)
 

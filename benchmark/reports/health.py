@@ -38,7 +38,7 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
     """Every demand on the suite's health, in the order of the stair."""
     before = zero_shot(suite, rows)
     before = before[np.isfinite(before).any(1)]
-    m = leaderboard.measured(rows)
+    m = leaderboard.summarise_ledger(rows)
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
     near = np.asarray((np.abs(before - chance) <= 0.1).any(1))
     high = np.asarray((before > 0.8).any(1))
@@ -167,7 +167,7 @@ def _mean(values: Floats, form: str) -> str:
 
 def table(suite: Suite, rows: list[Row]) -> list[list[str]]:
     """Per task: group, classes, zero-shot accuracy (mean, lowest, highest over models), mean gain per technique."""
-    before, m = zero_shot(suite, rows), leaderboard.measured(rows)
+    before, m = zero_shot(suite, rows), leaderboard.summarise_ledger(rows)
     place = {name: j for j, name in enumerate(m.tasks)}
     lines = []
     for j, card in enumerate(suite.tasks):

@@ -16,7 +16,7 @@ from benchmark.suites.suite import Suite
 def show(args: argparse.Namespace, chosen: Callable[[], Suite]) -> None:
     """What `list` was asked for; the suite is read only where it is part of the answer."""
     if args.what == "suites":
-        lines = [[name, suites.load(name).description] for name in suites.names()]
+        lines = [[name, suites.load(name).description] for name in suites.suite_names()]
         print(tabulate(lines, ["suite", "what it is"]))
     elif args.what == "scorers":
         import scorers
@@ -38,13 +38,13 @@ def show(args: argparse.Namespace, chosen: Callable[[], Suite]) -> None:
             for name, f in found.scorers.items()
         ]
         print(tabulate(lines, ["scorer", "needs", "predicts", "cost", "citation", "what it is"]))
-        score.say_failures()
+        score.report_load_failures()
     elif args.what == "tasks":
         _tasks(args, chosen())
     elif args.what == "sources":
         from benchmark.tasks import sources
 
-        print(tabulate(sorted(sources.known().items()), ["source", "what it is"]))
+        print(tabulate(sorted(sources.known_sources().items()), ["source", "what it is"]))
     elif args.what == "techniques":
         installed = {
             point.name: point.value for point in importlib.metadata.entry_points(group=suites.TECHNIQUES_GROUP)
@@ -115,7 +115,7 @@ def show_cache(args: argparse.Namespace, cache: Cache) -> None:
         print(tabulate(lines, ["entry", "kind", "of", "KiB"], disable_numparse=True))
         print(f"\n{len(entries)} files, {sum(e.bytes for e in entries) / 2**20:.1f} MiB in {cache.root}")
     elif args.what == "verify":
-        bad = [e for e in entries if not e.sound]
+        bad = [e for e in entries if not e.intact]
         for e in bad:
             print(f"damaged: {e.path}")
         print(f"{len(entries) - len(bad)} files are sound, {len(bad)} damaged")
@@ -124,7 +124,7 @@ def show_cache(args: argparse.Namespace, cache: Cache) -> None:
                 f"{len(bad)} damaged files in {cache.root}; `python -m benchmark cache prune` removes them, and they are made again when needed"
             )
     else:
-        gone = [e.path for e in entries if args.all or not e.sound] + cache.leftovers()
+        gone = [e.path for e in entries if args.all or not e.intact] + cache.leftovers()
         for path in gone:
             path.unlink(missing_ok=True)
         print(f"{len(gone)} files removed from {cache.root}")

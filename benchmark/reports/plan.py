@@ -41,14 +41,14 @@ def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
     here = {(part.name, part.of) for part in (*models, *tasks) if not part.fetch}
     images = {model.name: _images(suite, model, here, cache) for model in suite.models}
     lines = [
-        f"Suite '{suite.name}': models: {len(suite.models)}, tasks: {len(suite.tasks)}, {len(suite.tuned_on)} of them with train images\n",
+        f"Suite '{suite.name}': models: {len(suite.models)}, tasks: {len(suite.tasks)}, {len(suite.training_tasks)} of them with train images\n",
         _table([replace(p, images=images[p.name]) for p in models], "model", "loaded as", "images to encode"),
         "",
         _table(tasks, "task", "source", "train images"),
         "",
         f"To fetch:   {_sum([p for p in (*models, *tasks) if p.fetch])}",
         f"To encode:  {sum(images.values()):,} images{_time(suite, images)}",
-        f"To score:   {len(score.chosen(scorers))} scorers on {len(suite.models) * len(suite.tuned_on)} (model, task) pairs",
+        f"To score:   {len(score.select_scorers(scorers))} scorers on {len(suite.models) * len(suite.training_tasks)} (model, task) pairs",
         f"Ledger:     {_ledger(suite)}",
     ]
     return "\n".join(lines) + "\n"
@@ -64,13 +64,13 @@ def _table(parts: list[_Part], what: str, of: str, images: str) -> str:
 
 
 def _model(model: Model) -> _Part:
-    lacking = weights.absent(model)
+    lacking = weights.missing_files(model)
     known = _size(model)
     return _Part(model.name, model.load, ", ".join(lacking), known[0] * 4 if lacking and known else None, 0)
 
 
 def _task(card: Card) -> _Part:
-    present = sources.source(card).present(card)
+    present = sources.source_of(card).present(card)
     return _Part(
         card.name,
         card.kind,
@@ -88,10 +88,10 @@ def _images(suite: Suite, model: Model, here: set[tuple[str, str]], cache: Cache
     """How many a model has still to encode: what the cache holds is looked up where model and task are here."""
     if (model.name, model.load) not in here:
         return sum(card.sizes["train"] for card in suite.tasks)
-    known = [card for card in suite.tuned_on if (card.name, card.kind) in here]
-    part = suite.narrowed([model.name], [card.name for card in known]) if known else None
-    found = sum(work.images for work in embed.lacking(part, cache)) if part else 0
-    return found + sum(card.sizes["train"] for card in suite.tuned_on if (card.name, card.kind) not in here)
+    known = [card for card in suite.training_tasks if (card.name, card.kind) in here]
+    part = suite.subset([model.name], [card.name for card in known]) if known else None
+    found = sum(work.images for work in embed.pending_work(part, cache)) if part else 0
+    return found + sum(card.sizes["train"] for card in suite.training_tasks if (card.name, card.kind) not in here)
 
 
 def _size(model: Model) -> tuple[float, float] | None:
@@ -147,14 +147,14 @@ def _speed() -> float:
 def _ledger(suite: Suite) -> str:
     if suite.published:
         return "published: " + ", ".join(f"{name} from {of}" for name, of in suite.published.items())
-    runs = measure.planned(suite)
+    runs = measure.planned_runs(suite)
     done = 0
     for model in suite.models:
         try:
-            done += len(ledger.finished(suite.ledger, model.name, (card.name for card in suite.tasks)) & set(runs))
+            done += len(ledger.complete_runs(suite.ledger, model.name, (card.name for card in suite.tasks)) & set(runs))
         except InputError as problem:
             return str(problem)
     rest = len(runs) - done
     return f"{done} of {len(runs)} runs measured" + (
-        f"; `python -m benchmark measure --suite {suite.asked or suite.name}` makes the rest" if rest else ""
+        f"; `python -m benchmark measure --suite {suite.requested or suite.name}` makes the rest" if rest else ""
     )

@@ -69,7 +69,7 @@ def features(cells: Sequence[Cell], m: Measured, names: Sequence[str]) -> Floats
 
 def predict(suite: str, cells: Sequence[Cell], rows: Sequence[Row]) -> Predictions:
     """Every scorer of `cells` alone, the combination, and the mean, for every technique of the ledger."""
-    m = leaderboard.measured(rows)
+    m = leaderboard.summarise_ledger(rows)
     if len(m.tasks) < 3:
         raise LedgerError(
             f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"
@@ -187,6 +187,6 @@ def _csv(found: Predictions) -> str:
 
 def scores_for_all_techniques(names: Sequence[str] | None) -> list[str]:
     """The scorers asked for, and those of the combination; without those that read the ledger, which knows the task left out."""
-    known = score.chosen(names)
+    known = score.select_scorers(names)
     asked = [name for name, function in known.items() if "ledger" not in function.spec.needs]
     return list(dict.fromkeys([*asked, *(n for n in COMBINATION if n in scorers.registry().scorers)]))

@@ -19,11 +19,11 @@ from benchmark.embedding.cache import Cache
 from benchmark.errors import LedgerError
 from benchmark.files import write
 from benchmark.finetuning import measure
-from benchmark.scoring.scoring import Cell, chosen
+from benchmark.scoring.scoring import Cell, select_scorers
 from benchmark.suites.suite import Suite
 from benchmark.tasks import sources
 from benchmark.tasks.cards import Card
-from benchmark.tasks.fingerprint import task_identity
+from benchmark.tasks.fingerprint import task_fingerprint
 from leaderboard import Board, Measured, Row, Score
 from leaderboard.literature import clip_rows
 from leaderboard.page import ScorerWords, TaskWords, write_page
@@ -38,11 +38,11 @@ def measurements(suite: Suite) -> list[Row]:
         return _published(suite)
     if not suite.ledger.is_dir():
         raise LedgerError(
-            f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.asked or suite.name}` makes one"
+            f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.requested or suite.name}` makes one"
         )
     models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
     techniques = {t.name for t in suite.techniques}
-    measure.check(suite)
+    measure.check_conditions(suite)
     rows = [
         row
         for row in leaderboard.read_ledger(suite.ledger)
@@ -74,8 +74,8 @@ def _published(suite: Suite) -> list[Row]:
 def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell]:
     """Scores of the scorers that read the ledger (`static_rank`): one per technique and target, from the other tasks alone."""
     cells = []
-    m = leaderboard.measured(rows)
-    for name, function in chosen(names).items():
+    m = leaderboard.summarise_ledger(rows)
+    for name, function in select_scorers(names).items():
         if "ledger" not in function.spec.needs:
             continue
         for technique, targets in m.values.items():
@@ -99,7 +99,9 @@ def score_table(cells: Sequence[Cell]) -> list[Score]:
     ]
 
 
-def rank(suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, permutations: int = 2000) -> Board:
+def suite_board(
+    suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, permutations: int = 2000
+) -> Board:
     """The board of these scores on these measurements, kept in the cache under all that decides it."""
     orientation = _orientation()
     table = score_table(cells)
@@ -147,7 +149,7 @@ def _same(then: Any, here: Any, relative: bool) -> bool:
     return bool(abs(then - here) <= 1e-4 * (max(abs(then), abs(here)) if relative else 1.0))
 
 
-def departures(path: Path, board: Board) -> list[str]:
+def board_differences(path: Path, board: Board) -> list[str]:
     """How a published board (its JSON) departs from one made now: a line each for what is missing, new, or another number.
 
     Numbers may differ by 1e-4 (slopes by that share), which is what processors and versions of numpy do. Raises LeaderboardError for a file that is no board.
@@ -174,7 +176,7 @@ def departures(path: Path, board: Board) -> list[str]:
     return lines
 
 
-def publish(
+def write_results(
     board: Board,
     folder: Path,
     command: str,
@@ -184,7 +186,7 @@ def publish(
     figures: bool = False,
 ) -> list[Path]:
     """Write the board as Markdown, CSV and JSON, as a page with what it needs, and as figures. command: what makes it again."""
-    made = leaderboard.made(command)
+    made = leaderboard.provenance(command)
     paths = []
     for form in ("md", "csv", "json"):
         paths.append(folder / f"board.{form}")
@@ -217,7 +219,7 @@ def task_words(suite: Suite, cache: Cache) -> dict[str, TaskWords]:
     for card in suite.tasks:
         key = {
             "kind": "samples",
-            "task": {"name": card.name, "identity": task_identity(card)},
+            "task": {"name": card.name, "identity": task_fingerprint(card)},
             "samples": SAMPLES,
             "size": SAMPLE_SIZE,
         }

@@ -107,11 +107,11 @@ def recommend(
 
     A card that is a task of the suite is left out of what the predictions are fitted on.
     """
-    left_out = any(task.name == card.name and task.identity() == card.identity() for task in suite.tasks)
+    left_out = any(task.name == card.name and task.fingerprint() == card.fingerprint() for task in suite.tasks)
     if left_out:
         rows = [row for row in rows if card.name not in (row.trained_on, row.evaluated_on)]
-        suite = suite.narrowed(None, [task.name for task in suite.tasks if task.name != card.name])
-    m = leaderboard.measured(rows)
+        suite = suite.subset(None, [task.name for task in suite.tasks if task.name != card.name])
+    m = leaderboard.summarise_ledger(rows)
     if len(m.tasks) < 3:
         raise LedgerError(
             f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"

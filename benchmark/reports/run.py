@@ -30,7 +30,7 @@ def run(
     figures: bool = False,
 ) -> tuple[Board, list[Path]]:
     """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
-    functions = score.chosen(names)
+    functions = score.select_scorers(names)
     seconds: dict[str, float] = {}
     rows = rank.measurements(suite)
 
@@ -41,13 +41,15 @@ def run(
     started = time.perf_counter()
     scored = score.score_suite(suite, list(functions), cache, jobs, quiet)
     cells = scored.cells + rank.ledger_scores(rows, list(functions))
-    score.say_raised(cells)
+    score.report_raised(cells)
     seconds["score"] = time.perf_counter() - started
 
     started = time.perf_counter()
-    board = rank.rank(suite.name, cells, rows, cache)
-    measured = leaderboard.measured(rows)
-    paths = rank.publish(board, out, command, rank.score_table(cells), measured, rank.task_words(suite, cache), figures)
+    board = rank.suite_board(suite.name, cells, rows, cache)
+    measured = leaderboard.summarise_ledger(rows)
+    paths = rank.write_results(
+        board, out, command, rank.score_table(cells), measured, rank.task_words(suite, cache), figures
+    )
     seconds["rank"] = time.perf_counter() - started
 
     paths += [out / "scores.csv", out / "run.json"]
@@ -78,7 +80,7 @@ def provenance(suite: Suite, names: list[str]) -> dict[str, Any]:
             versions[package] = "not installed"
     return {
         "suite": suite.name,
-        "models": {model.name: weights.identity(model) for model in suite.models},
+        "models": {model.name: weights.fingerprint(model) for model in suite.models},
         "tasks": [card.name for card in suite.tasks],
         "techniques": {t.name: t.options for t in suite.techniques},
         "seeds": list(suite.seeds),

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 import scorers
 from benchmark.embedding import jobs as embed
-from benchmark.embedding.cache import Cache, digest
+from benchmark.embedding.cache import Cache, key_digest
 from benchmark.embedding.jobs import Embedder
-from benchmark.errors import unknown
+from benchmark.errors import unknown_name
 from benchmark.execution.parallel import parallel
 from benchmark.execution.progress import progress
 from benchmark.models import weights
@@ -52,14 +52,14 @@ class Scored:
     computed: int = 0
 
 
-def chosen(names: Sequence[str] | None) -> dict[str, Any]:
+def select_scorers(names: Sequence[str] | None) -> dict[str, Any]:
     """The scorers asked for by name (None or 'all': every one there is). Raises UsageError for unknown ones."""
     known = scorers.registry().scorers
     if names is None or list(names) == ["all"]:
         return dict(known)
     for name in names:
         if name not in known:
-            raise unknown("scorer", name, known)
+            raise unknown_name("scorer", name, known)
     return {name: known[name] for name in dict.fromkeys(names)}
 
 
@@ -117,12 +117,12 @@ def _class_texts(card: Card, texts: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _general(suite: Suite, model: Model, cache: Cache) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation of a model's embeddings over the train splits of all tasks of the suite, kept in the cache."""
-    key = {"kind": "general", "images": [embed.image_key(model, card, "train") for card in suite.tuned_on]}
+    key = {"kind": "general", "images": [embed.image_key(model, card, "train") for card in suite.training_tasks]}
 
     def compute() -> dict[str, NDArray[np.float64]]:
         embedder = Embedder(model, cache)
         count, total, squares = 0, np.zeros(1), np.zeros(1)
-        for card in suite.tuned_on:
+        for card in suite.training_tasks:
             rows = embedder.images(card, "train")["image"].astype(np.float64)
             count, total, squares = count + len(rows), total + rows.sum(0), squares + (rows**2).sum(0)
         mean = total / count
@@ -132,7 +132,7 @@ def _general(suite: Suite, model: Model, cache: Cache) -> tuple[NDArray[np.float
     return found["mean"], found["deviation"]
 
 
-def embeddings(
+def scorer_inputs(
     suite: Suite, model: Model, card: Card, cache: Cache, needs: Iterable[str] = POOL_NEEDS
 ) -> "scorers.Embeddings":
     """What a scorer may read: the train split's embeddings, class texts, and the posterior over the suite's source vocabulary.
@@ -163,7 +163,7 @@ def embeddings(
         n_parameters=int(texts["n_parameters"]),
         label_views=views,
         general=_general(suite, model, cache) if "general" in needs else None,
-        seed=int(digest({"kind": "seed", "model": model.name, "task": card.name})[:8], 16),
+        seed=int(key_digest({"kind": "seed", "model": model.name, "task": card.name})[:8], 16),
     )
 
 
@@ -186,13 +186,13 @@ def _wanted(suite: Suite, model: Model, names: Iterable[str]) -> dict[str, str]:
     """Under which name each scorer's result is kept: with everything but the embeddings that decides it."""
     functions = scorers.registry().scorers
     pool = {
-        "label_views": lambda: [weights.identity(other) for other in _viewers(suite, model)],
-        "general": lambda: [embed.image_key(model, card, "train") for card in suite.tuned_on],
+        "label_views": lambda: [weights.fingerprint(other) for other in _viewers(suite, model)],
+        "general": lambda: [embed.image_key(model, card, "train") for card in suite.training_tasks],
     }
     kept = {}
     for name in names:
         context = {need: pool[need]() for need in POOL_NEEDS if need in functions[name].spec.needs}
-        suffix = f"/{digest({'kind': 'pool', **context})[:16]}" if context else ""
+        suffix = f"/{key_digest({'kind': 'pool', **context})[:16]}" if context else ""
         kept[name] = f"{name}@{_version(functions[name])}{suffix}"
     return kept
 
@@ -207,7 +207,7 @@ def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], roo
         kept = _table(cache.read(key))
         if lacking := [name for name in names if wanted[name] not in kept]:
             needs = set().union(*(scorers.registry().scorers[name].spec.needs for name in lacking))
-            result = scorers.score_embeddings(embeddings(suite, model, card, cache, needs), lacking)
+            result = scorers.score_embeddings(scorer_inputs(suite, model, card, cache, needs), lacking)
             kept |= {
                 wanted[name]: {
                     "score": result["scores"][name],
@@ -228,13 +228,13 @@ def _table(arrays: Mapping[str, NDArray[Any]] | None) -> dict[str, Any]:
 def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: int = 1, quiet: bool = False) -> Scored:
     """Every (model, task, scorer) of a suite, from the cache where it is there; pool-relative scorers are combined over the models
     of each task. Scorers that read the ledger are left to ranking."""
-    functions = chosen(names)
+    functions = select_scorers(names)
     direct = [name for name, function in functions.items() if "ledger" not in function.spec.needs]
     results: dict[tuple[str, str], dict[str, Any]] = {}
     todo: list[tuple[Model, Card, list[str]]] = []
     for model in suite.models:
         wanted = _wanted(suite, model, direct)
-        for card in suite.tuned_on:
+        for card in suite.training_tasks:
             kept = _table(cache.read(_key(suite, model, card)))
             results[model.name, card.name] = {name: kept[wanted[name]] for name in direct if wanted[name] in kept}
             if lacking := [name for name in direct if wanted[name] not in kept]:
@@ -247,7 +247,7 @@ def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: i
         for (model, card, _), result in zip(todo, progress(made, len(todo), "score", quiet), strict=True):
             results[model.name, card.name] |= result
     for name in direct:
-        for card in suite.tuned_on:
+        for card in suite.training_tasks:
             scored.cells += _cells(
                 name,
                 functions[name],
@@ -272,13 +272,13 @@ def _cells(name: str, function: Any, task: str, results: Mapping[str, Mapping[st
     return [Cell(name, model, task, values[model], reasons[model], results[model]["seconds"]) for model in results]
 
 
-def say_failures() -> None:
+def report_load_failures() -> None:
     """Name the scorers that are there but could not be loaded."""
     for name, reason in scorers.registry().failures.items():
         print(f"scorer '{name}' {reason}; the others go on", file=sys.stderr)
 
 
-def say_raised(cells: Iterable[Cell]) -> None:
+def report_raised(cells: Iterable[Cell]) -> None:
     """Name on stderr the scorers that raised, with the first reason: a fault of theirs, where an abstention is none."""
     faults: dict[str, list[str]] = {}
     for cell in cells:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import leaderboard
-from benchmark.errors import SuiteError, unknown
+from benchmark.errors import SuiteError, unknown_name
 from benchmark.models.model import Model
 from benchmark.tasks import cards, sources
 from benchmark.tasks.cards import Card
@@ -52,18 +52,18 @@ class Suite:
     source_vocabulary: tuple[str, ...]
     ledger: Path
     published: dict[str, str] = field(default_factory=dict)
-    asked: str = ""  # what `--suite` was given
+    requested: str = ""  # what `--suite` was given
 
     @property
-    def tuned_on(self) -> tuple[Card, ...]:
+    def training_tasks(self) -> tuple[Card, ...]:
         """The tasks that have train images; the others are evaluated on only."""
         return tuple(card for card in self.tasks if not card.evaluation_only)
 
-    def run_on(self, device: str, precision: str) -> "Suite":
+    def on_device(self, device: str, precision: str) -> "Suite":
         """The same suite with its models on another device and in another precision."""
         return replace(self, models=tuple(replace(m, device=device, precision=precision) for m in self.models))
 
-    def narrowed(
+    def subset(
         self, models: Iterable[str] | None, tasks: Iterable[str] | None, techniques: Iterable[str] | None = None
     ) -> "Suite":
         """The same suite with only the named models, tasks and techniques; raises UsageError for unknown ones."""
@@ -81,11 +81,11 @@ def _named(what: str, things: Sequence[Any], wanted: Iterable[str] | None) -> tu
     by_name = {thing.name: thing for thing in things}
     for name in wanted:
         if name not in by_name:
-            raise unknown(what, name, by_name)
+            raise unknown_name(what, name, by_name)
     return tuple(by_name[name] for name in dict.fromkeys(wanted))
 
 
-def names() -> list[str]:
+def suite_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
@@ -94,9 +94,9 @@ def load(name: str, source: str | None = None) -> Suite:
 
     source: the kind of source that tasks are taken from where they have it; by default the first whose files are here.
     """
-    if not name.endswith(".toml") and name not in names():
-        raise unknown("suite", name, names())
-    return replace(read(Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml", source), asked=name)
+    if not name.endswith(".toml") and name not in suite_names():
+        raise unknown_name("suite", name, suite_names())
+    return replace(read(Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml", source), requested=name)
 
 
 def read(path: Path, source: str | None = None) -> Suite:
@@ -113,7 +113,7 @@ def read(path: Path, source: str | None = None) -> Suite:
         name=name,
         description=fields.take("description", str, ""),
         models=tuple(_model(path, i, table) for i, table in enumerate(fields.take("models", list))),
-        tasks=tuple(sources.settled(cards.load(task, path.parent), source) for task in fields.texts("tasks")),
+        tasks=tuple(sources.resolve_source(cards.load(task, path.parent), source) for task in fields.texts("tasks")),
         techniques=tuple(Technique(technique, {}) for technique in published)
         or tuple(_technique(path, *item) for item in fields.take("techniques", dict).items()),
         seeds=tuple(seeds),

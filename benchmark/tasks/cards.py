@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import CardError, unknown
+from benchmark.errors import CardError, unknown_name
 from benchmark.toml_fields import Fields, read_toml
 
 SPLITS = ("train", "val", "test")
@@ -41,7 +41,7 @@ class Card:
         """The class prompts, one list after another in template order: C x templates texts, class-major."""
         return [template.replace("{c}", name) for name in self.classes for template in self.templates]
 
-    def identity(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, Any]:
         """Everything that decides which images and labels the task has."""
         return {
             "name": self.name,
@@ -59,7 +59,7 @@ def folder() -> Path:
     return beside if (beside / "digits.toml").exists() else here / "datasets"
 
 
-def names() -> list[str]:
+def card_names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
@@ -72,7 +72,7 @@ def load(name: str, base: Path | None = None) -> Card:
         return read((base or Path()) / name)
     path = folder() / f"{name}.toml"
     if not path.exists():
-        raise unknown("task", name, names())
+        raise unknown_name("task", name, card_names())
     return read(path)
 
 

@@ -12,7 +12,9 @@ LAYOUT = "give a folder with one sub-folder of images per class"
 TOLERATED = 0.1  # share of unreadable images that is skipped and named; more is an error
 
 
-def card_of(path: Path, template: str = "a photo of a {c}", names: Path | None = None) -> tuple[Card, list[str]]:
+def card_from_folder(
+    path: Path, template: str = "a photo of a {c}", names: Path | None = None
+) -> tuple[Card, list[str]]:
     """The card of a folder, with every readable image in its train split, and what was skipped: one line per unreadable image.
 
     names: a CSV of lines `folder,class name`; otherwise a folder's name, with spaces for underscores, names its class.

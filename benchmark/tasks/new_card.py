@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.errors import InputError, UsageError
 from benchmark.tasks import cards, image_folder
-from benchmark.tasks.sources.base import Say
+from benchmark.tasks.sources.base import Report
 from benchmark.tasks.sources.download import read_text
 from benchmark.tasks.sources.tars import index
 from benchmark.tasks.sources.webdataset import (
@@ -27,7 +27,9 @@ TEST = 0.2  # share that becomes test, where they have none
 PLAIN = "a photo of a {c}"
 
 
-def new_card(where: str, name: str, template: str | None, out: Path, say: Say = lambda text: None) -> tuple[Path, str]:
+def new_card(
+    where: str, name: str, template: str | None, out: Path, say: Report = lambda text: None
+) -> tuple[Path, str]:
     """Write NAME.toml for a folder of images by class, or for shards on disk, at an address, or on the Hub (hub:ORG/NAME).
 
     Returns the card's path and what was found in words. Raises UsageError where the card exists or the name is none for a file.
@@ -63,7 +65,7 @@ def _has_shards(folder: Path) -> bool:
 Found = tuple[list[str], list[str], dict[str, int], dict[str, Any]]
 
 
-def _of_shards(where: str, name: str, out: Path, say: Say) -> Found:
+def _of_shards(where: str, name: str, out: Path, say: Report) -> Found:
     """Fetches the shards of an address first; they stay where the card's source looks for them."""
     if where.startswith(("http://", "https://", "hub:")):
         source: dict[str, Any] = {"hub": where[4:]} if where.startswith("hub:") else {"url": where.rstrip("/")}
@@ -111,7 +113,7 @@ def _of_shards(where: str, name: str, out: Path, say: Say) -> Found:
 
 
 def _of_folders(folder: Path, out: Path) -> Found:
-    found, _ = image_folder.card_of(folder)
+    found, _ = image_folder.card_from_folder(folder)
     source = {"kind": "folder", **found.source, "path": os.path.relpath(folder.resolve(), out.resolve())}
     return list(found.classes), [PLAIN], _cut(found.sizes["train"], len(found.classes)), source
 

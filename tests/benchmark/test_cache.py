@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.embedding.cache import Cache, default_root, digest
+from benchmark.embedding.cache import Cache, default_root, key_digest
 
 KEY = {"kind": "images", "model": {"a": "1"}, "task": {"name": "t"}}
 ARRAYS = {"image": np.arange(12, dtype="f4").reshape(3, 4), "labels": np.arange(3)}
@@ -26,7 +26,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         np.array_equal(found[name], array) and found[name].dtype == array.dtype for name, array in ARRAYS.items()
     )
     entry = next(cache.entries())
-    assert entry.sound
+    assert entry.intact
     assert entry.key == KEY
 
 
@@ -37,8 +37,8 @@ def test_every_part_of_a_key_counts() -> None:
         {**KEY, "task": {"name": "u"}},
         {**KEY, "split": "val"},
     ]
-    assert len({digest(key) for key in [KEY, *others]}) == 5
-    assert digest(dict(reversed(KEY.items()))) == digest(KEY)
+    assert len({key_digest(key) for key in [KEY, *others]}) == 5
+    assert key_digest(dict(reversed(KEY.items()))) == key_digest(KEY)
 
 
 @pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "other"])
@@ -56,11 +56,11 @@ def test_a_damaged_file_is_noticed_said_and_made_again(
         "other": b"not a safetensors file at all",
     }
     path.write_bytes(changed[harm])
-    assert not next(cache.entries()).sound
+    assert not next(cache.entries()).intact
     found = cache.get(KEY, lambda: ARRAYS)
     assert np.array_equal(found["image"], ARRAYS["image"])
     assert f"{path.name} is damaged" in capsys.readouterr().err
-    assert next(cache.entries()).sound
+    assert next(cache.entries()).intact
 
 
 def test_a_file_under_the_wrong_name_is_damaged(tmp_path: Path) -> None:

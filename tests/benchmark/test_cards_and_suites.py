@@ -124,11 +124,11 @@ def test_a_changed_image_changes_the_cache_key_and_a_copied_folder_not_the_tasks
 ) -> None:
     pictures(tmp_path / "images", ("cat", "dog"))
     card = card_at(tmp_path, FOLDER)
-    before, identity = sources.source(card).sample_list(card, "train"), fingerprint.task_identity(card)
+    before, identity = sources.source_of(card).sample_list(card, "train"), fingerprint.task_fingerprint(card)
     for path in (tmp_path / "images").rglob("*.png"):
         os.utime(path, (1, 1))
-    assert sources.source(card).sample_list(card, "train") != before
-    assert fingerprint.task_identity(card) == identity
+    assert sources.source_of(card).sample_list(card, "train") != before
+    assert fingerprint.task_fingerprint(card) == identity
 
 
 def test_bad_folders_are_named(tmp_path: Path, pictures: Callable[..., Path]) -> None:
@@ -179,7 +179,7 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
     assert [card.name for card in own.tasks] == ["shapes", "mine"]
     assert own.ledger == tmp_path / "gains"
     assert own.techniques[0].options == {"rate": 1e-3, "batch": 10, "epochs": 2}
-    assert [card.name for card in own.narrowed(None, ["mine"]).tasks] == ["mine"]
+    assert [card.name for card in own.subset(None, ["mine"]).tasks] == ["mine"]
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_an_unknown_technique_is_named_before_anything_is_measured(tmp_path: Pat
 def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
     own = suite_at(tmp_path)
     with pytest.raises(UsageError, match="unknown model 'klip': did you mean clip"):
-        own.narrowed(["klip"], None)
+        own.subset(["klip"], None)
     with pytest.raises(UsageError, match="unknown task 'shaqes': did you mean shapes"):
-        own.narrowed(None, ["shaqes"])
+        own.subset(None, ["shaqes"])
     with pytest.raises(UsageError, match="unknown suite 'poket': did you mean pocket"):
         suite.load("poket")
     with pytest.raises(SuiteError, match="there is no such file"):

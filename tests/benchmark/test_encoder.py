@@ -65,11 +65,13 @@ def test_a_model_of_the_hub_is_read_from_its_cache(hub: Path) -> None:
     files = {name: HERE / name for name in ("open_clip_config.json", "open_clip_model.safetensors")}
     cached(hub, "org/pocket", files)
     model = Model("m", "hf-hub:org/pocket", BPE)
-    assert weights.absent(model) == []
+    assert weights.missing_files(model) == []
     there = Encoder(model).encode(pictures(3))["image"]
     assert np.array_equal(there, Encoder(POCKET).encode(pictures(3))["image"])
-    before = weights.identity(model)
-    assert before["org/pocket/open_clip_model.safetensors"] == weights.identity(POCKET)["open_clip_model.safetensors"]
+    before = weights.fingerprint(model)
+    assert (
+        before["org/pocket/open_clip_model.safetensors"] == weights.fingerprint(POCKET)["open_clip_model.safetensors"]
+    )
 
 
 def test_a_local_checkpoint_of_a_named_architecture(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_a_local_checkpoint_of_a_named_architecture(tmp_path: Path) -> None:
         encoder = Encoder(Model("own", "own-clip", BPE, tmp_path / file))
         assert torch.equal(encoder.model.logit_scale, made.logit_scale)
         assert encoder.encode(pictures(2))["image"].shape == (2, 96)
-    assert weights.identity(Model("own", "own-clip", None, tmp_path / "own.pt")) != weights.identity(
+    assert weights.fingerprint(Model("own", "own-clip", None, tmp_path / "own.pt")) != weights.fingerprint(
         Model("own", "own-clip", None, tmp_path / "own.safetensors")
     )
 
@@ -116,14 +118,14 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 )
 def test_a_model_that_is_not_here_names_the_file_and_how_to_bring_it(load: str, file: str) -> None:
     model = Model("m", load)
-    assert file in weights.absent(model)
+    assert file in weights.missing_files(model)
     with pytest.raises(InputError, match="is not here and cannot be fetched") as caught:
         weights.fetch(model, lambda text: None)
     repo, _, name = file.rpartition("/")
     assert file in str(caught.value)
-    first_repo, _, first = weights.absent(model)[0].rpartition("/")
+    first_repo, _, first = weights.missing_files(model)[0].rpartition("/")
     assert f"`hf download {first_repo} {first}`" in str(caught.value)
-    assert (repo, name) in [of.rpartition("/")[::2] for of in weights.absent(model)]
+    assert (repo, name) in [of.rpartition("/")[::2] for of in weights.missing_files(model)]
     assert "\n" not in str(caught.value)
 
 
@@ -139,7 +141,7 @@ def test_a_model_that_is_not_here_names_the_file_and_how_to_bring_it(load: str, 
 )
 def test_a_name_that_is_not_known_has_its_neighbours_named(load: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        weights.absent(Model("m", load))
+        weights.missing_files(Model("m", load))
 
 
 def test_weights_that_are_missing_are_never_made_at_random(tmp_path: Path) -> None:
@@ -184,11 +186,11 @@ def test_a_name_and_its_weights_are_one_identity(hub: Path, monkeypatch: pytest.
         {"open_clip_model.safetensors": HERE / "open_clip_model.safetensors"},
     )
     model = Model("m", "ViT-B-32/openai")
-    before = weights.identity(model)
+    before = weights.fingerprint(model)
     weights._library_configuration.cache_clear()
     known = dict(open_clip.get_pretrained_cfg("ViT-B-32", "openai"))
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda *of: known | {"mean": (0.5, 0.5, 0.5)})
-    assert weights.identity(model) != before
+    assert weights.fingerprint(model) != before
     weights._library_configuration.cache_clear()
 
 
@@ -227,7 +229,7 @@ def test_convolutional_encoders_are_embedded_too(tmp_path: Path, architecture: s
 def test_text_scorers_abstain_on_a_vision_only_model_and_source_scorers_do_not(
     tmp_path: Path, small_suite: Path
 ) -> None:
-    loaded = suite.load(str(small_suite)).narrowed(None, ["two_colours"])
+    loaded = suite.load(str(small_suite)).subset(None, ["two_colours"])
     vision = Model("vit", f"timm:local-dir:{vision_folder(tmp_path / 'vit')}")
     loaded = replace(loaded, models=(*loaded.models, vision))
     cache = Cache(tmp_path / "cache")
@@ -306,12 +308,12 @@ def test_a_large_split_is_kept_block_by_block_and_goes_on(
     tmp_path: Path, small_suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(embed, "BLOCK", 25)
-    loaded = suite.load(str(small_suite)).narrowed(["clip-things"], ["two_colours"])
+    loaded = suite.load(str(small_suite)).subset(["clip-things"], ["two_colours"])
     cache, card = Cache(tmp_path / "cache"), loaded.tasks[0]
-    work = embed.lacking(loaded, cache)
+    work = embed.pending_work(loaded, cache)
     assert [(w.start, w.images) for w in work if w.card] == [(0, 25), (25, 25), (50, 20)]
-    embed.do(work[1], loaded, cache.root)
-    assert [w.start for w in embed.lacking(loaded, cache) if w.card] == [0, 50]
+    embed.embed_work(work[1], loaded, cache.root)
+    assert [w.start for w in embed.pending_work(loaded, cache) if w.card] == [0, 50]
     assert embed_suite(loaded, cache, 1) == 45
     assert "images/s" in capsys.readouterr().err
     found = Embedder(loaded.models[0], cache).images(card, "train")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmark.errors import InputError
 from benchmark.tasks import sources
-from benchmark.tasks.image_folder import card_of
+from benchmark.tasks.image_folder import card_from_folder
 
 Pictures = Callable[..., Path]
 
@@ -19,7 +19,7 @@ def test_a_folder_becomes_a_card_of_all_its_images(tmp_path: Path, pictures: Pic
     root = pictures(tmp_path / "animals")
     (root / ".cache").mkdir()
     (root / "notes.txt").write_text("no image")
-    card, skipped = card_of(root, "a drawing of a {c}")
+    card, skipped = card_from_folder(root, "a drawing of a {c}")
     assert skipped == []
     assert card.classes == ("cat", "old dog")
     assert card.prompts() == ["a drawing of a cat", "a drawing of a old dog"]
@@ -32,7 +32,7 @@ def test_a_few_unreadable_images_are_skipped_and_named(tmp_path: Path, pictures:
     root = pictures(tmp_path / "animals")
     (root / "cat" / "3.png").write_bytes(b"\x89PNG nothing")
     (root / "old_dog" / "empty.jpg").write_bytes(b"")
-    card, skipped = card_of(root)
+    card, skipped = card_from_folder(root)
     assert [Path(line.split(":")[0]).name for line in skipped] == ["3.png", "empty.jpg"]
     examples = sources.load(card, "train")
     assert card.sizes["train"] == len(examples.images) == 23
@@ -46,7 +46,7 @@ def test_a_huge_image_is_skipped_as_unreadable(
     root = pictures(tmp_path / "animals")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400 * 30)
     Image.new("RGB", (500, 30)).save(root / "cat" / "huge.png")
-    card, skipped = card_of(root)
+    card, skipped = card_from_folder(root)
     assert len(skipped) == 1
     assert "huge.png" in skipped[0]
     assert card.sizes["train"] == 24
@@ -56,26 +56,26 @@ def test_class_names_come_from_a_file(tmp_path: Path, pictures: Pictures) -> Non
     root = pictures(tmp_path / "animals", ("n01", "n02"))
     names = tmp_path / "names.csv"
     names.write_text('n02,"dog, old"\nn01,cat\nn03,cow\n')
-    assert card_of(root, names=names)[0].classes == ("cat", "dog, old")
+    assert card_from_folder(root, names=names)[0].classes == ("cat", "dog, old")
     names.write_text("n01,cat\n")
     with pytest.raises(InputError, match=r"names\.csv: does not name the class of folder 'n02'; add a line `n02,NAME`"):
-        card_of(root, names=names)
+        card_from_folder(root, names=names)
     names.write_text("n01,cat\nn02\n")
     with pytest.raises(InputError, match=r"names\.csv: line 2 should be `folder,class name`, found 'n02'"):
-        card_of(root, names=names)
+        card_from_folder(root, names=names)
     names.write_text("n01,cat\nn02,cat\n")
     with pytest.raises(InputError, match="two classes are called 'cat'"):
-        card_of(root, names=names)
+        card_from_folder(root, names=names)
     names.write_bytes(b"n01,caf\xe9\n")
     with pytest.raises(InputError, match=r"names\.csv: cannot be read as class names"):
-        card_of(root, names=names)
+        card_from_folder(root, names=names)
     with pytest.raises(InputError, match=r"none\.csv: cannot be read as class names"):
-        card_of(root, names=tmp_path / "none.csv")
+        card_from_folder(root, names=tmp_path / "none.csv")
 
 
 def refused(path: Path, words: str, **more: object) -> None:
     with pytest.raises(InputError) as caught:
-        card_of(path, **more)
+        card_from_folder(path, **more)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -117,7 +117,7 @@ def test_links_in_a_circle_and_to_nowhere_are_named(tmp_path: Path, pictures: Pi
     refused(root, "up: no image")
     (root / "up").unlink()
     (root / "cat" / "again.png").symlink_to("again.png")
-    assert card_of(root)[0].sizes["train"] == 24
+    assert card_from_folder(root)[0].sizes["train"] == 24
 
 
 def test_names_that_are_not_utf8_are_refused_for_classes_and_taken_for_images(
@@ -125,8 +125,8 @@ def test_names_that_are_not_utf8_are_refused_for_classes_and_taken_for_images(
 ) -> None:
     root = pictures(tmp_path / "animals")
     os.rename(os.fsencode(root / "cat" / "0.png"), os.fsencode(root / "cat") + b"/\xe9.png")
-    card, skipped = card_of(root)
+    card, skipped = card_from_folder(root)
     assert (card.sizes["train"], skipped) == (24, [])
-    assert len(sources.source(card).sample_list(card, "train")) == 64
+    assert len(sources.source_of(card).sample_list(card, "train")) == 64
     os.mkdir(os.fsencode(root) + b"/caf\xe9")
     refused(root, r"holds a name that is not UTF-8 ('caf\udce9'); rename it")

@@ -18,7 +18,7 @@ from benchmark.tasks import cards, sources
 from benchmark.tasks import hashed_random as chance
 
 MODELS = sorted(path.name for path in WEIGHTS.iterdir())
-TASKS = [name for name in cards.names() if cards.load(name).kind in ("pocket", "digits")]
+TASKS = [name for name in cards.card_names() if cards.load(name).kind in ("pocket", "digits")]
 
 
 def digest(array: np.ndarray) -> str:

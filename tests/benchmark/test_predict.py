@@ -54,7 +54,7 @@ def test_planted_predictors_are_found_and_the_ledgers_own_left_out() -> None:
 
 def test_features_are_placed_by_name() -> None:
     cells, rows = planted()
-    m = leaderboard.measured(rows)
+    m = leaderboard.summarise_ledger(rows)
     table = predict.features(cells[::-1], m, ["linear_probe", "shy"])
     assert table.shape == (14, 4, 2)
     assert table[3, 2, 0] == next(

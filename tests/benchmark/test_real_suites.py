@@ -60,7 +60,7 @@ def test_the_study_is_declared_as_its_authors_have_it() -> None:
     assert (options["lora"]["rank"], options["lora"]["scale"], options["lora"]["deviation"]) == (16, 0.2, 0.02)
     assert options["attention"]["biases"] == 0
     assert (options["clip_adapter"]["reduction"], options["clip_adapter"]["ratio"]) == (4, 0.2)
-    for card in study.tuned_on:
+    for card in study.training_tasks:
         held_out = card.sizes["val"] / (card.sizes["train"] + card.sizes["val"])
         assert card.sizes["val"] <= 5000 or card.name == "fmow"
         assert held_out < 0.11 or card.name in ("dtd", "fmow")  # these have an official validation split
@@ -129,22 +129,22 @@ def test_published_measurements_are_the_ledger() -> None:
     assert (row.before, row.after) == (0.4122, 0.7314)
     again = [r for r in rows if r.technique == "full (fusion_bench)"]
     assert any(r.trained_on != r.evaluated_on for r in again)  # forgetting
-    narrowed = rank.measurements(loaded.narrowed(["RN50-openai"], ["dtd", "mnist"], ["full"]))
+    narrowed = rank.measurements(loaded.subset(["RN50-openai"], ["dtd", "mnist"], ["full"]))
     assert {(r.model, r.trained_on) for r in narrowed} == {("RN50-openai", "dtd"), ("RN50-openai", "mnist")}
     with pytest.raises(LedgerError, match="nothing is published on"):
-        rank.measurements(loaded.narrowed(["RN50-openai"], ["pcam"], ["full"]))
+        rank.measurements(loaded.subset(["RN50-openai"], ["pcam"], ["full"]))
 
 
 def test_scores_are_ranked_against_what_was_published(tmp_path: Path) -> None:
     from benchmark.embedding.cache import Cache
 
-    loaded = suite.load("clip-published").narrowed(None, None, ["full"])
+    loaded = suite.load("clip-published").subset(None, None, ["full"])
     rows = rank.measurements(loaded)
     gains = {(r.model, r.trained_on): r.after - r.before for r in rows if r.trained_on == r.evaluated_on}
     chance = np.random.default_rng(0)
     cells = [Cell("knows", *place, gain) for place, gain in gains.items()]
     cells += [Cell("noise", *place, float(chance.normal())) for place in gains]
-    board = rank.rank(loaded.name, cells, rows, Cache(tmp_path), permutations=100)
+    board = rank.suite_board(loaded.name, cells, rows, Cache(tmp_path), permutations=100)
     best = {
         (line.scorer, line.axis): line.value
         for line in board.lines

@@ -39,7 +39,7 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     assert not found.left_out
     assert len(found.choices) == 4
     assert [c.accuracy.value for c in found.choices] == sorted((c.accuracy.value for c in found.choices), reverse=True)
-    m = leaderboard.measured(rows)
+    m = leaderboard.summarise_ledger(rows)
     cells = score.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).cells
     known = predict.features(cells, m, predict.COMBINATION)
     here = recommend.own_features(loaded, loaded.models, card, cache, 1)

@@ -18,7 +18,7 @@ from benchmark.tasks import cards, sources
 from benchmark.tasks.cards import Card
 from benchmark.tasks.new_card import new_card
 from benchmark.tasks.sources import download, tars
-from benchmark.tasks.sources.base import Stored
+from benchmark.tasks.sources.base import StoredImage
 
 CLASSES = ("dark", "light", "red")
 HEAD = """\
@@ -98,17 +98,17 @@ def test_shards_are_read_in_place_and_cut_as_the_card_says(tmp_path: Path) -> No
         item.name + str(item.path) for item in val.images
     }
     assert sorted(val.labels) == [0, 1, 2]  # cut class by class
-    assert sources.source(card).present(card)
+    assert sources.source_of(card).present(card)
     assert not list(tmp_path.glob("shards/**/*.png"))
 
 
 def test_the_sample_list_of_shards_changes_with_them(tmp_path: Path) -> None:
     root = write_shards(tmp_path / "shards")
     card = write_card(tmp_path, SHARDS)
-    before = sources.source(card).sample_list(card, "train")
+    before = sources.source_of(card).sample_list(card, "train")
     tars.write_shard(root / "train" / "1.tar", list(samples(15)))
-    assert sources.source(card).sample_list(card, "train") != before
-    assert sources.source(card).sample_list(card, "test") != before
+    assert sources.source_of(card).sample_list(card, "train") != before
+    assert sources.source_of(card).sample_list(card, "test") != before
 
 
 def test_sizes_that_differ_from_the_card_are_refused_and_may_be_sampled(tmp_path: Path) -> None:
@@ -244,10 +244,10 @@ def test_a_shard_damaged_in_the_middle_is_not_a_shorter_one(tmp_path: Path) -> N
 def test_a_mended_label_is_seen(tmp_path: Path) -> None:
     root = write_shards(tmp_path / "shards")
     card = write_card(tmp_path, SHARDS)
-    before = sources.source(card).sample_list(card, "test")
+    before = sources.source_of(card).sample_list(card, "test")
     rows = [(body, suffix, (label + 1) % 3) for body, suffix, label in samples(4)]
     tars.write_shard(root / "test" / "0.tar", rows)
-    assert sources.source(card).sample_list(card, "test") != before
+    assert sources.source_of(card).sample_list(card, "test") != before
 
 
 @pytest.mark.parametrize("name", ["../train", "/etc"])
@@ -343,12 +343,12 @@ def fetched(card: Card) -> list[str]:
 
 def test_shards_are_fetched_once_and_checked(tmp_path: Path, server: Server) -> None:
     card = write_card(tmp_path, at(server))
-    assert not sources.source(card).present(card)
+    assert not sources.source_of(card).present(card)
     with pytest.raises(InputError, match=r"has no shards.*`python -m benchmark fetch` brings them"):
         sources.load(card, "train")
     assert any("shard 2 of 2" in line for line in fetched(card))
     labels_are_right(card)
-    assert sources.source(card).present(card)
+    assert sources.source_of(card).present(card)
     asked = len(server.asked)
     fetched(card)
     assert len(server.asked) == asked
@@ -456,7 +456,7 @@ def test_shards_of_another_address_are_other_shards(tmp_path: Path, server: Serv
     write_shards(server.root / "other", train=24)
     fetched(write_card(tmp_path, at(server)))
     other = write_card(tmp_path, at(server).replace(server.url, f"{server.url}/other"), train=21)
-    assert not sources.source(other).present(other)
+    assert not sources.source_of(other).present(other)
     fetched(other)
     labels_are_right(other)
 
@@ -489,12 +489,12 @@ def test_a_card_settles_on_the_source_whose_files_are_here(tmp_path: Path) -> No
         + SHARDS.replace("[source]", "[[source]]")
     )
     card = write_card(tmp_path, both + '\n[[source]]\nkind = "npz"\npath = "tones.npz"\n')
-    assert sources.settled(card).source["path"] == "elsewhere"
+    assert sources.resolve_source(card).source["path"] == "elsewhere"
     write_shards(tmp_path / "shards")
-    assert sources.settled(card).source["path"] == "shards"
-    assert sources.settled(card, "npz").kind == "npz"
+    assert sources.resolve_source(card).source["path"] == "shards"
+    assert sources.resolve_source(card, "npz").kind == "npz"
     with pytest.raises(UsageError, match=r"unknown source 'npy'.*did you mean npz"):
-        sources.settled(card, "npy")
+        sources.resolve_source(card, "npy")
 
 
 def test_an_evaluation_only_card_has_test_images_alone(tmp_path: Path) -> None:
@@ -509,11 +509,11 @@ def test_an_evaluation_only_card_has_test_images_alone(tmp_path: Path) -> None:
 
 
 def test_every_card_is_complete_and_known_to_its_sources() -> None:
-    for name in cards.names():
+    for name in cards.card_names():
         card = cards.load(name)
         for kind, given in card.sources:
-            sources.source(replace(card, kind=kind, source=given))
-        assert sources.settled(card).name == name
+            sources.source_of(replace(card, kind=kind, source=given))
+        assert sources.resolve_source(card).name == name
         if card.kind not in ("pocket", "digits"):
             assert card.citation != "none"
             assert card.homepage.startswith("http")
@@ -614,7 +614,7 @@ def test_a_bad_line_of_a_csv_is_named(tmp_path: Path, changed: dict[str, str], s
         [sources.read_image(item) for item in sources.load(card, "train").images]
     if "file" in changed:
         with pytest.raises(InputError, match=r"leads out|is listed, but there is no such file"):
-            sources.source(card).sample_list(card, "train")
+            sources.source_of(card).sample_list(card, "train")
 
 
 def test_numbers_as_class_names_are_names(tmp_path: Path) -> None:
@@ -690,5 +690,5 @@ def test_a_card_is_written_for_shards_on_disk_and_for_folders(tmp_path: Path, pi
 def test_stored_items_are_read_whole(tmp_path: Path) -> None:
     tars.write_shard(tmp_path / "0.tar", samples(3))
     for i, item in enumerate(tars.index(tmp_path / "0.tar")[0]):
-        assert isinstance(item, Stored)
+        assert isinstance(item, StoredImage)
         assert np.array_equal(np.asarray(sources.read_image(item)), np.asarray(picture(i % 3, i)))

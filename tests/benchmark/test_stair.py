@@ -90,7 +90,7 @@ def test_an_audit_sees_a_forged_row(own: Path) -> None:
         row[column] = str(round(min(1.0, float(row[column]) + 0.25), 6))
     path.write_text("\n".join(",".join(row) for row in rows) + "\n")
     loaded = small(own)
-    part = loaded.narrowed(["clip-things"], None, ["clip_adapter"])
+    part = loaded.subset(["clip-things"], None, ["clip_adapter"])
     assert max(d.in_domain for d in measure.audit(loaded, part, own / "cache", 1, 5, 0, quiet=True)) > 0.1
 
 
@@ -158,7 +158,7 @@ def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
     text = (own / "small.toml").read_text()
     (own / "small.toml").write_text(text.replace("epochs = 3", "epochs = 4"))
     loaded = small(own)
-    for use in (lambda: measure.open_runs(loaded, loaded), lambda: rank.measurements(loaded)):
+    for use in (lambda: measure.pending_runs(loaded, loaded), lambda: rank.measurements(loaded)):
         with pytest.raises(LedgerError, match=r"was measured with other options .* than there are now") as caught:
             use()
         assert "clip_adapter/0/two_colours" in str(caught.value)
@@ -187,7 +187,7 @@ def test_a_ledger_with_a_wrong_header_is_named(own: Path) -> None:
     path = own / "gains" / "clip-things.csv"
     path.write_text(path.read_text().replace("after", "later", 1))
     with pytest.raises(LedgerError, match=r"clip-things\.csv: columns are .*later; expected"):
-        measure.open_runs(small(own), small(own))
+        measure.pending_runs(small(own), small(own))
 
 
 # scoring
@@ -198,7 +198,7 @@ def test_scorers_read_the_train_split_alone(measured: Path, tmp_path: Path) -> N
     embed_suite(loaded, cache, 1, quiet=True)
     kinds = [entry.key.get("split") for entry in cache.entries() if entry.key["kind"] == "images"]
     assert kinds == ["train"] * 10
-    e = score.embeddings(loaded, loaded.models[0], loaded.tasks[0], cache)
+    e = score.scorer_inputs(loaded, loaded.models[0], loaded.tasks[0], cache)
     assert (e.n, len(e.text), e.source_probs.shape) == (70, 2, (70, 4))
     assert np.allclose(np.linalg.norm(e.image, axis=1), 1, atol=1e-5)
     assert np.allclose(e.source_probs.sum(1), 1)
@@ -223,7 +223,7 @@ def test_pool_relative_scores_are_combined_over_the_models(own: Path) -> None:
         values = [cell.score for cell in cells if cell.task == task]
         assert None not in values
         assert all(abs(value - round(value)) < 1e-9 for value in values)  # of two, min-max makes 0 and 1
-    alone = score.score_suite(small(own).narrowed(["clip-things"], None), ["ncti"], Cache(own / "cache"), quiet=True)
+    alone = score.score_suite(small(own).subset(["clip-things"], None), ["ncti"], Cache(own / "cache"), quiet=True)
     assert {cell.score for cell in alone.cells} == {None}
     assert "pool" in alone.cells[0].abstained
 
@@ -280,15 +280,15 @@ def test_a_task_more_adds_the_missing_rows_alone(own: Path) -> None:
     text = (own / "small.toml").read_text()
     (own / "small.toml").write_text(text.replace(', "two_strokes.toml"', ""))
     shutil.rmtree(own / "gains")
-    less = small(own).narrowed(None, None, ["clip_adapter"])
+    less = small(own).subset(None, None, ["clip_adapter"])
     assert measure.measure(less, less, own / "cache", 1, quiet=True) == 8
     (own / "small.toml").write_text(text)
-    more = small(own).narrowed(None, None, ["clip_adapter"])
+    more = small(own).subset(None, None, ["clip_adapter"])
     assert measure.measure(more, more, own / "cache", 1, quiet=True) == 10
     assert len(rank.measurements(small(own))) == 50
     wanted = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
     assert tables(own) == wanted
-    assert not ledger.unfinished(own / "gains", "clip-things")
+    assert not ledger.incomplete_runs(own / "gains", "clip-things")
 
 
 def test_a_reader_says_that_a_run_is_torn(own: Path) -> None:
@@ -308,7 +308,7 @@ def test_a_bad_row_of_a_ledger_is_named(old: str, new: str, own: Path) -> None:
     path = own / "gains" / "siglip-signs.csv"
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(LedgerError, match=r"siglip-signs\.csv: row \d+ should have 7 fields"):
-        measure.open_runs(small(own), small(own))
+        measure.pending_runs(small(own), small(own))
 
 
 def test_scores_of_one_scorer_become_stale_with_those_it_is_made_of() -> None:
@@ -408,7 +408,7 @@ def test_two_runs_at_once_on_one_cache_share_the_work(own: Path, tmp_path: Path)
     assert sum(n["images_encoded"] for n in notes) == 2 * 5 * 70  # each image once, by one or the other
     boards = [json.loads((tmp_path / f"out{k}" / "board.json").read_text())["rows"] for k in range(2)]
     assert boards[0] == boards[1]
-    assert all(entry.sound for entry in Cache(tmp_path / "cache").entries())
+    assert all(entry.intact for entry in Cache(tmp_path / "cache").entries())
 
 
 def test_a_damaged_cache_file_is_said_and_made_again(own: Path, command: Command) -> None:
@@ -434,12 +434,12 @@ def test_embedding_loads_no_model_where_nothing_is_missing(measured: Path, monke
     monkeypatch.setattr(encoder, "Encoder", None)
     loaded = small(measured)
     assert embed_suite(loaded, Cache(measured / "cache"), 1, quiet=True, splits=("train", "val", "test")) == 0
-    assert embed.lacking(loaded, Cache(measured / "cache"), ("train", "val", "test")) == []
+    assert embed.pending_work(loaded, Cache(measured / "cache"), ("train", "val", "test")) == []
 
 
 def test_static_rank_is_that_of_the_leaderboard(measured: Path) -> None:
     rows = rank.measurements(small(measured))
-    m = leaderboard.measured(rows)
+    m = leaderboard.summarise_ledger(rows)
     cells = {(c.model, c.task, c.technique, c.target): c.score for c in rank.ledger_scores(rows, ["static_rank"])}
     for technique in m.techniques:
         expected = leaderboard.static_rank(m.values[technique]["accuracy"])

@@ -358,14 +358,14 @@ def test_an_installed_package_adds_a_technique(monkeypatch: pytest.MonkeyPatch) 
         point = EntryPoint(name, value, suite.TECHNIQUES_GROUP)
         monkeypatch.setattr(techniques.importlib.metadata, "entry_points", lambda group: [point])
 
-    installed("mine", "benchmark.techniques:linear_probe")
-    assert techniques.known() == TECHNIQUES | {"mine": techniques.linear_probe}
-    installed("lora", "benchmark.techniques:linear_probe")
+    installed("mine", "benchmark.finetuning.techniques:linear_probe")
+    assert techniques.known_techniques() == TECHNIQUES | {"mine": techniques.linear_probe}
+    installed("lora", "benchmark.finetuning.techniques:linear_probe")
     with pytest.raises(InputError, match=r"technique 'lora' \(.*\) is named like another technique"):
-        techniques.known()
+        techniques.known_techniques()
     installed("mine", "no_such_module:it")
     with pytest.raises(InputError, match="technique 'mine' cannot be loaded from no_such_module:it"):
-        techniques.known()
+        techniques.known_techniques()
 
 
 def test_templates_are_averaged_per_class() -> None:
@@ -395,7 +395,7 @@ def test_every_technique_is_listed() -> None:
 
 
 def test_every_technique_of_the_suites_is_known() -> None:
-    for loaded in map(suite.load, suite.names()):
+    for loaded in map(suite.load, suite.suite_names()):
         assert loaded.published or {t.name for t in loaded.techniques} <= set(TECHNIQUES)
     assert cards.SPLITS == ("train", "val", "test")
     assert techniques.__doc__

@@ -42,7 +42,7 @@ def labels_are_right(card: Card, grain: int = 20) -> None:
         assert len(examples.labels) == card.sizes[split]
         shown = [int(np.asarray(sources.read_image(item)).mean()) // grain for item in examples.images]
         assert shown == list(examples.labels)
-    assert sources.source(card).present(card)
+    assert sources.source_of(card).present(card)
     again: list[str] = []
     sources.fetch(card, again.append)
     assert not again
@@ -168,7 +168,7 @@ def test_what_torchvision_cannot_give_is_one_line(tmp_path: Path, source: str, s
 
 def test_before_it_is_fetched_the_command_is_named(tmp_path: Path) -> None:
     card = card_of(tmp_path, DIGITS, (50, 10, 30), f'kind = "torchvision"\ndataset = "MNIST"\n{BY_FLAG}')
-    assert not sources.source(card).present(card)
+    assert not sources.source_of(card).present(card)
     with pytest.raises(InputError, match=r"MNIST is not here yet; `python -m benchmark fetch` brings it"):
         sources.load(card, "train")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from leaderboard.beyond import beyond
+from leaderboard.beyond import given_before
 from leaderboard.correlation import correlations
-from leaderboard.pool import pool, stability
+from leaderboard.pool import pool_summary, stability
 from leaderboard.reliability import ceilings
 
 SHAPE = (8, 20)
@@ -20,7 +20,9 @@ SCORES = {
     "restates": 1 - BEFORE + 0.02 * RNG.normal(size=SHAPE),
     "noise": RNG.normal(size=SHAPE),
 }
-FOUND = {(e.scorer, e.axis): e for e in beyond(list(SCORES), "full", np.stack(list(SCORES.values())), GAIN, BEFORE)}
+FOUND = {
+    (e.scorer, e.axis): e for e in given_before(list(SCORES), "full", np.stack(list(SCORES.values())), GAIN, BEFORE)
+}
 
 
 @pytest.mark.parametrize("axis", ["tasks", "models", "pooled"])
@@ -44,14 +46,16 @@ def test_headroom_by_another_name_is_never_informative() -> None:
     gain = 0.5 * (1 - ability) + ability - before
     x = np.stack([1 - trained, 100 * trained, ability])
     found = {
-        e.scorer: e for e in beyond(["headroom", "percent", "ability"], "full", x, gain, before) if e.axis == "tasks"
+        e.scorer: e
+        for e in given_before(["headroom", "percent", "ability"], "full", x, gain, before)
+        if e.axis == "tasks"
     }
     assert found["percent"].partial.sign == -found["headroom"].partial.sign != 0
     assert [name for name, e in found.items() if e.informative] == ["ability"]
 
 
 def test_what_cannot_be_had_is_null_and_not_nan() -> None:
-    flat = beyond(list(SCORES), "full", np.stack(list(SCORES.values())), np.full(SHAPE, 0.2), BEFORE)
+    flat = given_before(list(SCORES), "full", np.stack(list(SCORES.values())), np.full(SHAPE, 0.2), BEFORE)
     assert {e.r2_rise for e in flat} == {None}
     assert not any(e.informative for e in flat)
 
@@ -84,11 +88,11 @@ def test_fidelity_is_that_of_the_differences() -> None:
 
 def test_a_pool_of_one_fixed_order_cannot_tell() -> None:
     order = np.linspace(0.2, 0.9, 6)[:, None]
-    found = pool("full", order + 0.01 * np.arange(10), [f"m{i}" for i in range(6)])
+    found = pool_summary("full", order + 0.01 * np.arange(10), [f"m{i}" for i in range(6)])
     assert (found.dispersion, found.static, found.headroom) == pytest.approx((0, 1, 0))
     assert found.best == "m5"
     mixed = np.where(np.arange(10) % 2, order, order[::-1])
-    found = pool("full", mixed, [f"m{i}" for i in range(6)])
+    found = pool_summary("full", mixed, [f"m{i}" for i in range(6)])
     assert found.dispersion == pytest.approx(1)
     assert found.headroom == pytest.approx(0.35)
 

@@ -12,7 +12,17 @@ import pytest
 from scipy.stats import kendalltau, linregress, pearsonr, spearmanr, weightedtau
 
 import leaderboard
-from leaderboard import Board, LeaderboardError, Row, Score, make_board, measured, ranks_elsewhere, render, static_rank
+from leaderboard import (
+    Board,
+    LeaderboardError,
+    Row,
+    Score,
+    make_board,
+    ranks_elsewhere,
+    render,
+    static_rank,
+    summarise_ledger,
+)
 
 MODELS, TASKS = [f"m{i}" for i in range(6)], [f"t{j:02}" for j in range(12)]
 RNG = np.random.default_rng(3)
@@ -57,7 +67,7 @@ def board() -> Board:
 
 
 def test_targets_are_what_they_are_called() -> None:
-    m = measured(ledger(seeds=(0, 2)))
+    m = summarise_ledger(ledger(seeds=(0, 2)))
     np.testing.assert_allclose(m.values["full"]["gain"], AFTER + 0.01 - BEFORE)
     np.testing.assert_allclose(m.values["full"]["accuracy"], AFTER + 0.01)
     np.testing.assert_allclose(m.values["full"]["forgetting"], LOST + 0.01)
@@ -258,7 +268,7 @@ def test_latex_compiles_whatever_the_names(tmp_path: Path) -> None:
     names = ["a_b", "50 % of $x^2$ & {y}~#1", "\\input{x}", "Ωmega ☃", "Größe"]
     scores = [Score(f"{name}{i}", s.model, s.task, s.score) for i, name in enumerate(names) for s in SCORES[:72]]
     board = make_board(scores, ledger(), permutations=20)
-    body = render(board, "latex", made=leaderboard.made("python -m benchmark rank --scores a_b%.csv"))
+    body = render(board, "latex", made=leaderboard.provenance("python -m benchmark rank --scores a_b%.csv"))
     document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + body + "\\end{document}\n"
     (tmp_path / "board.tex").write_text(document, encoding="utf-8")
     words = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "board.tex"]

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from leaderboard import Row, Score, baselines, make_board, measured
+from leaderboard import Row, Score, baselines, make_board, summarise_ledger
 from leaderboard.figures import write_figures
 from leaderboard.page import fitted, stem
 
@@ -14,7 +14,7 @@ def test_a_technique_has_its_intervals_and_the_points_of_iimm_and_of_the_best(tm
     rng = np.random.default_rng(0)
     gain = rng.uniform(0, 0.4, (5, 8))
     rows = [Row(f"m{i}", "a/b", 0, f"t{j}", f"t{j}", 0.3, 0.3 + gain[i, j]) for i, j in np.ndindex(5, 8)]
-    m = measured(rows)
+    m = summarise_ledger(rows)
     scores = baselines(m)
     for name, value in (("iimm", rng.normal(size=(5, 8))), ("$x_<y$", gain)):
         scores += [Score(name, f"m{i}", f"t{j}", float(value[i, j])) for i, j in np.ndindex(5, 8)]

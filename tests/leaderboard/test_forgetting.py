@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from leaderboard import Row, Score, baselines, from_json, make_board, measured, render, to_json
+from leaderboard import Row, Score, baselines, from_json, make_board, render, summarise_ledger, to_json
 
 MODELS, TASKS = [f"m{i}" for i in range(5)], [f"t{j:02}" for j in range(12)]
 RNG = np.random.default_rng(5)
@@ -112,7 +112,7 @@ def test_the_static_ranking_is_made_of_forgetting_and_predicts_none() -> None:
     for i, j in np.ndindex(5, 12):
         rows.append(Row(MODELS[i], "full", 0, TASKS[j], TASKS[j], 0.5, 0.7))
         rows.append(Row(MODELS[i], "full", 0, TASKS[j], TASKS[j - 1], 0.9, 0.9 - lost[i, j]))
-    board = make_board([*SCORES, *baselines(measured(rows))], rows, permutations=99)
+    board = make_board([*SCORES, *baselines(summarise_ledger(rows))], rows, permutations=99)
     line = board.find("static_rank", "full", "forgetting", "tasks", "pearson")
     assert line.high is not None
     assert line.high < 0  # backwards, by construction

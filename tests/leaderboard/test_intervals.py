@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import leaderboard
-from leaderboard.axes import along, leave_one_out, over_groups
+from leaderboard.axes import leave_one_out, move_axis, over_groups
 from leaderboard.correlation import pearson
 from leaderboard.intervals import Estimate, estimate, holm
 from leaderboard.permutation import p_values
@@ -29,7 +29,7 @@ def pair(
 
 def interval(x: Floats, y: Floats, axis: str) -> Estimate:
     keep, clusters = leave_one_out(*y.shape, axis)
-    values = over_groups(pearson(along(axis, x[None]), along(axis, y), keep))
+    values = over_groups(pearson(move_axis(axis, x[None]), move_axis(axis, y), keep))
     return estimate(values, clusters, np.isfinite(x[None]) & np.isfinite(y))[0]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from leaderboard import Score, baselines, made, make_board, measured
+from leaderboard import Score, baselines, make_board, provenance, summarise_ledger
 from leaderboard.page import ScorerWords, TaskWords, lead, write_page
 from leaderboard.tables import Row
 
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     after = before[i, j] + 0.4 * hidden[i, j] + 0.01 * rng.normal() - 0.05 * k
                     rows.append(Row(model, technique, seed, task, task, before[i, j], min(1, max(0, after))))
                     rows.append(Row(model, technique, seed, task, TASKS[j - 1], 0.9, 0.9 - 0.1 * hidden[i, j]))
-    m = measured(rows)
+    m = summarise_ledger(rows)
     scores = baselines(m)
     for name, value in (("knows", hidden), (EVIL, rng.normal(size=(6, 9))), ("constant", np.ones((6, 9)))):
         scores += [Score(name, a, b, float(value[i, j])) for i, a in enumerate(MODELS) for j, b in enumerate(TASKS)]
@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         board,
         scores,
         m,
-        made(f"python -m benchmark {EVIL}"),
+        provenance(f"python -m benchmark {EVIL}"),
         words,
         {"t0": TaskWords("First", ["a", "b"], ["a {c}"], "here", [("a", PNG)])},
     )

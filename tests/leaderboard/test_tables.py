@@ -5,7 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leaderboard import LeaderboardError, Score, baselines, make_board, only, read_measurements, read_scores, render
+from leaderboard import (
+    LeaderboardError,
+    Score,
+    baselines,
+    filter_board,
+    make_board,
+    read_measurements,
+    read_scores,
+    render,
+)
 
 WIDE = "model,task,before,accuracy\n" + "".join(
     f"m{i},t{j:02},{0.1 + 0.02 * j},{0.3 + 0.01 * (i * j % 7) + 0.03 * j}\n" for i in range(6) for j in range(8)
@@ -93,14 +102,14 @@ def test_one_model_or_one_task_is_a_board_without_numbers(rows: str, tmp_path: P
 def test_only_what_is_asked_for_is_shown(tmp_path: Path) -> None:
     m = read_measurements(written(tmp_path, WIDE))
     scores = [Score("s", a, t, float(i * j)) for i, a in enumerate(m.models) for j, t in enumerate(m.tasks)]
-    board = only(make_board(scores, m, permutations=99), ["accuracy"], ["models"])
+    board = filter_board(make_board(scores, m, permutations=99), ["accuracy"], ["models"])
     assert {(x.target, x.axis) for x in board.lines} == {("accuracy", "models")}
     text = render(board, "text")
     assert "over models" in text
     assert "over tasks" not in text
     assert "Gain: " not in text
     with pytest.raises(LeaderboardError, match="axis 'seeds' is not known; known: tasks, models, pooled"):
-        only(board, axes=["seeds"])
+        filter_board(board, axes=["seeds"])
 
 
 def test_a_large_table_is_read_whole(tmp_path: Path) -> None:

@@ -6,20 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.errors import CardError, InputError, unknown
+from benchmark.errors import CardError, InputError, unknown_name
 from benchmark.tasks.cards import Card
 from benchmark.tasks.sources.base import (
     SUFFIXES,
     Examples,
     Item,
-    Lazy,
-    Say,
+    LazyImage,
+    Report,
     Source,
-    Stored,
-    bad,
+    StoredImage,
+    card_path,
     data_folder,
     read_image,
-    where,
+    source_error,
 )
 from benchmark.tasks.sources.folder import image_files
 
@@ -46,32 +46,34 @@ __all__ = [
     "SUFFIXES",
     "Examples",
     "Item",
-    "Lazy",
+    "LazyImage",
     "Source",
-    "Stored",
+    "StoredImage",
     "data_folder",
     "fetch",
     "image_files",
-    "known",
+    "known_sources",
     "load",
     "read_image",
-    "settled",
-    "source",
+    "resolve_source",
+    "source_of",
 ]
 
 
-def known() -> dict[str, str]:
+def known_sources() -> dict[str, str]:
     """Every source there is, those behind installed packages' entry points included, and what it is."""
     installed = {point.name: point.value for point in importlib.metadata.entry_points(group=GROUP)}
     return installed | DESCRIPTIONS
 
 
-def source(card: Card) -> Source:
+def source_of(card: Card) -> Source:
     """The source of a card; raises CardError where it is not known, or has no such field."""
     found = _find(card)
     for field in card.source:
         if field not in (*found.options, "megabytes"):
-            raise bad(card, field, f"is not known to source '{card.kind}'; known: {', '.join(found.options) or 'none'}")
+            raise source_error(
+                card, field, f"is not known to source '{card.kind}'; known: {', '.join(found.options) or 'none'}"
+            )
     return found
 
 
@@ -91,24 +93,24 @@ def _find(card: Card) -> Source:
                 f"source '{card.kind}' ({point.value}) is no benchmark.sources.Source; mend or uninstall it"
             )
         return loaded
-    raise CardError(f"{where(card)}: [source]: {unknown('source', card.kind, known())}")
+    raise CardError(f"{card_path(card)}: [source]: {unknown_name('source', card.kind, known_sources())}")
 
 
-def settled(card: Card, wanted: str | None = None) -> Card:
+def resolve_source(card: Card, wanted: str | None = None) -> Card:
     """The card with one of its sources chosen: the wanted kind where it has it, else the first whose files are here, else the first."""
-    if wanted and wanted not in known():
-        raise unknown("source", wanted, known())
+    if wanted and wanted not in known_sources():
+        raise unknown_name("source", wanted, known_sources())
     candidates = [replace(card, kind=kind, source=given) for kind, given in card.sources]
     if len(candidates) < 2:
         return card
     chosen = next((c for c in candidates if c.kind == wanted), None)
-    return chosen or next((c for c in candidates if source(c).present(c)), candidates[0])
+    return chosen or next((c for c in candidates if source_of(c).present(c)), candidates[0])
 
 
-def fetch(card: Card, say: Say) -> None:
+def fetch(card: Card, say: Report) -> None:
     """Bring a task's images to this machine. Where that fails the message says where else they are."""
     try:
-        source(card).fetch(card, say)
+        source_of(card).fetch(card, say)
     except InputError as problem:
         others = [f"source '{kind}'" for kind, _ in card.sources if kind != card.kind]
         elsewhere = ", ".join([*others, *([card.homepage] if card.homepage else [])])
@@ -118,13 +120,17 @@ def fetch(card: Card, say: Say) -> None:
 def load(card: Card, split: str) -> Examples:
     """The samples of a split, checked against the card: their number, their labels, and in train that every class is there."""
     if not card.sizes[split]:
-        raise InputError(f"{where(card)}: has no {split} images, since it is for evaluation only; take another task")
-    examples = source(card).examples(card, split)
+        raise InputError(
+            f"{card_path(card)}: has no {split} images, since it is for evaluation only; take another task"
+        )
+    examples = source_of(card).examples(card, split)
     if len(examples.labels) != card.sizes[split] or len(examples.images) != card.sizes[split]:
         raise InputError(
-            f"{where(card)}: {split} should have {card.sizes[split]} images, found {len(examples.images)} with {len(examples.labels)} labels"
+            f"{card_path(card)}: {split} should have {card.sizes[split]} images, found {len(examples.images)} with {len(examples.labels)} labels"
         )
     absent = set(range(len(card.classes))) - set(np.unique(examples.labels).tolist())
     if split == "train" and absent:
-        raise InputError(f"{where(card)}: no image of class '{card.classes[min(absent)]}' in train; a class needs some")
+        raise InputError(
+            f"{card_path(card)}: no image of class '{card.classes[min(absent)]}' in train; a class needs some"
+        )
     return examples

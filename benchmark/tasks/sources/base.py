@@ -15,13 +15,13 @@ from benchmark.files import user_folder
 from benchmark.tasks.cards import Card
 
 Labels = NDArray[np.int64]
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 LARGEST = 64 * 2**20  # bytes of one encoded image
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredImage:
     """An encoded image inside a larger file: `size` bytes from `offset`."""
 
     path: Path
@@ -31,14 +31,14 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Lazy:
+class LazyImage:
     """An image that a function gives as a PIL image."""
 
     open: Callable[[], Any]
     name: str
 
 
-Item = Path | Stored | Lazy | NDArray[np.uint8]
+Item = Path | StoredImage | LazyImage | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Source:
     options: tuple[str, ...] = ()
     version: str = ""
     sample_list: Callable[[Card, str], Any] = lambda card, split: None
-    fetch: Callable[[Card, Say], None] = lambda card, say: None
+    fetch: Callable[[Card, Report], None] = lambda card, say: None
     present: Callable[[Card], bool] = lambda card: True
 
 
@@ -83,7 +83,7 @@ def read_image(item: Item) -> Any:
     try:
         if isinstance(item, np.ndarray):
             return Image.fromarray(item).convert("RGB")
-        if isinstance(item, Lazy):
+        if isinstance(item, LazyImage):
             return _bounded(item.open()).convert("RGB")
         with Image.open(item if isinstance(item, Path) else io.BytesIO(_bytes(item))) as image:
             return _bounded(image).convert("RGB")
@@ -100,54 +100,54 @@ def _bounded(image: Any) -> Any:
     return image
 
 
-def _bytes(item: Stored) -> bytes:
+def _bytes(item: StoredImage) -> bytes:
     with item.path.open("rb") as file:
         file.seek(item.offset)
         return file.read(item.size)
 
 
 def _named(item: Item) -> str:
-    if isinstance(item, Stored):
+    if isinstance(item, StoredImage):
         return f"{item.path}: {item.name}"
-    return item.name if isinstance(item, Lazy) else str(item) if isinstance(item, Path) else "an array"
+    return item.name if isinstance(item, LazyImage) else str(item) if isinstance(item, Path) else "an array"
 
 
 # fields of a card's [source]
 
 
-def where(card: Card) -> str:
+def card_path(card: Card) -> str:
     return f"{card.folder / card.name}.toml"
 
 
-def bad(card: Card, field: str, problem: str) -> CardError:
-    return CardError(f"{where(card)}: [source]: field '{field}' {problem}")
+def source_error(card: Card, field: str, problem: str) -> CardError:
+    return CardError(f"{card_path(card)}: [source]: field '{field}' {problem}")
 
 
-def text(card: Card, field: str, default: str | None = None) -> str:
+def text_field(card: Card, field: str, default: str | None = None) -> str:
     value = card.source.get(field, default)
     if type(value) is not str or not value:
-        raise bad(
+        raise source_error(
             card, field, f"should be a text, found {value!r}" if field in card.source else "is missing; add a text"
         )
     return value
 
 
-def table(card: Card, field: str) -> dict[str, Any]:
+def table_field(card: Card, field: str) -> dict[str, Any]:
     value = card.source.get(field, {})
     if not isinstance(value, dict):
-        raise bad(card, field, f"should be a table, found {value!r}")
+        raise source_error(card, field, f"should be a table, found {value!r}")
     return value
 
 
 def root_of(card: Card) -> Path:
     """The folder or file that `path` names: beside the card, or else in the folder of downloaded data."""
-    path = text(card, "path")
+    path = text_field(card, "path")
     beside = (card.folder / path).resolve()
     return beside if beside.exists() else (data_folder() / path if (data_folder() / path).exists() else beside)
 
 
-def inside(card: Card, field: str, name: str) -> str:
+def relative_path(card: Card, field: str, name: str) -> str:
     """A relative path below the folder of the data; raises CardError for one that leads out of it."""
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise bad(card, field, f"has '{name}', which leads out of the folder of the data")
+        raise source_error(card, field, f"has '{name}', which leads out of the folder of the data")
     return name

@@ -5,7 +5,7 @@ import numpy as np
 from benchmark.errors import CardError
 from benchmark.tasks.cards import SPLITS, Card
 from benchmark.tasks.hashed_random import uniforms
-from benchmark.tasks.sources.base import Examples, Source, where
+from benchmark.tasks.sources.base import Examples, Source, card_path
 
 
 def _examples(card: Card, split: str) -> Examples:
@@ -16,7 +16,7 @@ def _examples(card: Card, split: str) -> Examples:
     needed = sum(card.sizes.values())
     if needed > len(order):
         raise CardError(
-            f"{where(card)}: [splits] ask for {needed} samples, but there are {len(order)}; lower the sizes"
+            f"{card_path(card)}: [splits] ask for {needed} samples, but there are {len(order)}; lower the sizes"
         )
     start = sum(card.sizes[s] for s in SPLITS[: SPLITS.index(split)])
     rows = order[start : start + card.sizes[split]]

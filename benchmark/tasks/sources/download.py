@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmark.errors import InputError
-from benchmark.tasks.sources.base import Say
+from benchmark.tasks.sources.base import Report
 
 TRIES = 5
 TIMEOUT = 30.0  # seconds without a byte
 BLOCK = 2**20
 
 
-def download(url: str, path: Path, say: Say = lambda text: None, pause: float = 1.0) -> None:
+def download(url: str, path: Path, say: Report = lambda text: None, pause: float = 1.0) -> None:
     """Bring a file. What has come stays in `PATH.part`, from where a later call goes on.
 
     Raises InputError where the server does not have it, or does not give it whole in `TRIES` tries.
@@ -39,7 +39,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _download(url: str, path: Path, say: Say, pause: float) -> None:
+def _download(url: str, path: Path, say: Report, pause: float) -> None:
     part = path.with_name(f"{path.name}.part")
     problem: Exception | str = ""
     for attempt in range(TRIES):

@@ -9,7 +9,18 @@ import numpy as np
 
 from benchmark.errors import CardError, InputError
 from benchmark.tasks.cards import SPLITS, Card
-from benchmark.tasks.sources.base import SUFFIXES, Examples, Labels, Source, bad, inside, root_of, table, text, where
+from benchmark.tasks.sources.base import (
+    SUFFIXES,
+    Examples,
+    Labels,
+    Source,
+    card_path,
+    relative_path,
+    root_of,
+    source_error,
+    table_field,
+    text_field,
+)
 from benchmark.tasks.sources.splits import deal, held, part_of, rows_of
 
 Part = tuple[list[Path], Labels]
@@ -24,7 +35,7 @@ def _root(card: Card) -> Path:
     root = root_of(card)
     if not root.is_dir():
         more = f"; the files are at {card.homepage}" if card.homepage else ""
-        raise bad(
+        raise source_error(
             card,
             "path",
             f"is '{card.source['path']}', and {root} is not a folder; give a folder with one sub-folder per class, or with a CSV{more}",
@@ -35,16 +46,16 @@ def _root(card: Card) -> Path:
 def _class_folders(card: Card, root: Path) -> Part:
     folders = card.source.get("folders", list(card.classes))
     if not isinstance(folders, list) or [type(f) for f in folders] != [str] * len(card.classes):
-        raise bad(
+        raise source_error(
             card, "folders", f"should name one folder for each of the {len(card.classes)} classes, in their order"
         )
     without = card.source.get("without", [])
     if not isinstance(without, list) or any(type(name) is not str for name in without):
-        raise bad(card, "without", f"should list files to leave out, as FOLDER/FILE, found {without!r}")
+        raise source_error(card, "without", f"should list files to leave out, as FOLDER/FILE, found {without!r}")
     files: list[Path] = []
     labels: list[int] = []
     for k, name in enumerate(folders):
-        inside(card, "folders", name)
+        relative_path(card, "folders", name)
         found = [p for p in image_files(root / name) if f"{name}/{p.name}" not in without]
         if len(found) < 2:
             raise InputError(
@@ -57,24 +68,30 @@ def _class_folders(card: Card, root: Path) -> Part:
 
 def _listed(card: Card, root: Path, part: str) -> Part:
     """The rows of the CSV that belong to a part."""
-    path = root / text(card, "csv")
+    path = root / text_field(card, "csv")
     names = card.source.get("values", list(card.classes))
     if not isinstance(names, list) or [type(name) for name in names] != [str] * len(card.classes):
-        raise bad(card, "values", f"should say what the label column holds for each of the {len(card.classes)} classes")
+        raise source_error(
+            card, "values", f"should say what the label column holds for each of the {len(card.classes)} classes"
+        )
     place = {name: k for k, name in enumerate(names)}
-    image, label, split = text(card, "image", "{path}"), text(card, "label", "label"), card.source.get("split", "")
+    image, label, split = (
+        text_field(card, "image", "{path}"),
+        text_field(card, "label", "label"),
+        card.source.get("split", ""),
+    )
     files: list[Path] = []
     labels: list[int] = []
     dated = card.source.get("dated", "")
-    bounds = table(card, "dates").get(part, ["", "~"])  # ISO dates compare as texts
+    bounds = table_field(card, "dates").get(part, ["", "~"])  # ISO dates compare as texts
     if not (isinstance(bounds, list) and [type(day) for day in bounds] == [str, str]):
-        raise bad(card, f"dates.{part}", f"should be the first day and the first one beyond, found {bounds!r}")
+        raise source_error(card, f"dates.{part}", f"should be the first day and the first one beyond, found {bounds!r}")
     by_number = not any(name.isdecimal() for name in names)
     rows, base = _csv(path), root.resolve()
     for column in (label, *([split] if split else []), *([dated] if dated else [])):
         if rows and column not in rows[0]:
             raise InputError(
-                f"{path}: has no column '{column}', which {where(card)} asks for; columns: {', '.join(map(str, rows[0]))}"
+                f"{path}: has no column '{column}', which {card_path(card)} asks for; columns: {', '.join(map(str, rows[0]))}"
             )
     for number, row in enumerate(rows):
         if part != "all" and (row.get(split) if split else None) != card.source[part]:
@@ -85,12 +102,12 @@ def _listed(card: Card, root: Path, part: str) -> Part:
             relative = image.format_map({**row, "row": number})
         except (KeyError, IndexError, ValueError) as problem:
             raise InputError(
-                f"{path}: `image = {image!r}` of {where(card)} cannot be filled in from line {number + 2} ({problem}); "
+                f"{path}: `image = {image!r}` of {card_path(card)} cannot be filled in from line {number + 2} ({problem}); "
                 f"columns: {', '.join(map(str, row))}"
             ) from None
         name = (row[label] or "").strip()
         if name not in place and not (by_number and name.isdecimal() and int(name) < len(names)):
-            raise InputError(f"{path}: line {number + 2} has label '{name}', which is no class of {where(card)}")
+            raise InputError(f"{path}: line {number + 2} has label '{name}', which is no class of {card_path(card)}")
         file = base / relative
         if ".." in Path(relative).parts or Path(relative).is_absolute():
             raise InputError(f"{path}: line {number + 2} leads out of {root} ({relative}); give paths below it")
@@ -115,7 +132,7 @@ def _in_split(card: Card, split: str) -> Part:
         needed = sum(card.sizes.values())
         if needed > len(files):
             raise CardError(
-                f"{where(card)}: [splits] ask for {needed} samples, but there are {len(files)}; lower the sizes"
+                f"{card_path(card)}: [splits] ask for {needed} samples, but there are {len(files)}; lower the sizes"
             )
         start = sum(card.sizes[s] for s in SPLITS[: SPLITS.index(split)])
         rows = np.sort(deal(f"folder/{card.name}", labels)[start : start + card.sizes[split]])
@@ -124,7 +141,7 @@ def _in_split(card: Card, split: str) -> Part:
         if "csv" in card.source:
             files, labels = _listed(card, root, part)
         else:
-            files, labels = _class_folders(card, root / inside(card, part, text(card, part)))
+            files, labels = _class_folders(card, root / relative_path(card, part, text_field(card, part)))
         rows = rows_of(card, split, parts or ["all"], labels, f"{root}: {part}")
     return [files[i] for i in rows], labels[rows]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.errors import CardError, InputError
 from benchmark.tasks.cards import SPLITS, Card
 from benchmark.tasks.hashed_random import uniforms
-from benchmark.tasks.sources.base import Labels, bad, where
+from benchmark.tasks.sources.base import Labels, card_path, source_error
 
 
 def held(card: Card, hint: str = "") -> list[str]:
@@ -22,9 +22,9 @@ def held(card: Card, hint: str = "") -> list[str]:
     """
     parts = [part for part in ("all", *SPLITS) if part in card.source]
     if "all" in parts and len(parts) > 1:
-        raise bad(card, "all", f"stands beside '{parts[1]}'; give either everything or its splits")
+        raise source_error(card, "all", f"stands beside '{parts[1]}'; give either everything or its splits")
     if hint and not parts:
-        raise bad(card, "train", f"is missing; {hint}")
+        raise source_error(card, "train", f"is missing; {hint}")
     return parts
 
 
@@ -35,7 +35,7 @@ def part_of(card: Card, split: str, parts: Sequence[str]) -> str:
     part = "train" if split == "val" and "val" not in parts else split
     if part not in parts:
         raise CardError(
-            f"{where(card)}: [source] names no '{part}', where [splits] ask for {card.sizes[split]} images of {split}"
+            f"{card_path(card)}: [source] names no '{part}', where [splits] ask for {card.sizes[split]} images of {split}"
         )
     return part
 
@@ -51,7 +51,7 @@ def rows_of(card: Card, split: str, parts: Sequence[str], labels: Labels, what: 
     asked = sum(card.sizes[s] for s in sharing)
     if asked != len(labels) and not (card.source.get("sample") is True and asked < len(labels)):
         raise InputError(
-            f"{what}: {len(labels)} images, where {where(card)} expects {asked}; a broken download is removed and fetched again, "
+            f"{what}: {len(labels)} images, where {card_path(card)} expects {asked}; a broken download is removed and fetched again, "
             "other sizes go into [splits], and `sample = true` in [source] draws as many as they say"
         )
     if sharing == [split] and asked == len(labels):
@@ -76,7 +76,7 @@ def _check_labels(card: Card, labels: Labels, what: str) -> None:
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
         raise InputError(
-            f"{what}: image {wrong[0]} has label {labels[wrong[0]]}, but {where(card)} has {classes} classes, 0 to {classes - 1}"
+            f"{what}: image {wrong[0]} has label {labels[wrong[0]]}, but {card_path(card)} has {classes} classes, 0 to {classes - 1}"
         )
 
 
@@ -87,7 +87,7 @@ def check_names(card: Card, found: Sequence[str], what: str) -> None:
     that the lists use for different classes.
     """
     if len(found) != len(card.classes):
-        raise InputError(f"{what}: names {len(found)} classes, where {where(card)} has {len(card.classes)}")
+        raise InputError(f"{what}: names {len(found)} classes, where {card_path(card)} has {len(card.classes)}")
     ours, theirs = [_plain(name) for name in card.classes], [_plain(name) for name in found]
     once = {name for name, n in Counter(ours).items() if n == 1} & {
         name for name, n in Counter(theirs).items() if n == 1
@@ -96,7 +96,7 @@ def check_names(card: Card, found: Sequence[str], what: str) -> None:
     if len(moved) > 1:
         k = moved[0]
         raise InputError(
-            f"{what}: class {k} is '{found[k]}' there and '{card.classes[k]}' in {where(card)}; the orders differ, and so do the labels"
+            f"{what}: class {k} is '{found[k]}' there and '{card.classes[k]}' in {card_path(card)}; the orders differ, and so do the labels"
         )
 
 

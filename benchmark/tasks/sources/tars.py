@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from benchmark.errors import InputError
-from benchmark.tasks.sources.base import LARGEST, SUFFIXES, Labels, Stored
+from benchmark.tasks.sources.base import LARGEST, SUFFIXES, Labels, StoredImage
 
 LABELS = {".cls", ".cls.txt"}
 
@@ -21,7 +21,7 @@ def identity(path: Path) -> list[str | int]:
     return [path.name, stat.st_size, stat.st_mtime_ns]
 
 
-def index(path: Path) -> tuple[list[Stored], Labels]:
+def index(path: Path) -> tuple[list[StoredImage], Labels]:
     """The images of a shard, in the order of their keys, and the labels beside them (KEY.cls).
 
     Raises InputError for a damaged archive, a member that leads out of it or is no plain file, an image that is too large, an image
@@ -32,8 +32,8 @@ def index(path: Path) -> tuple[list[Stored], Labels]:
 
 
 @lru_cache(maxsize=4096)
-def _index(path: Path, size: int, changed: int) -> tuple[list[Stored], Labels]:
-    images: dict[str, Stored] = {}
+def _index(path: Path, size: int, changed: int) -> tuple[list[StoredImage], Labels]:
+    images: dict[str, StoredImage] = {}
     labels: dict[str, int] = {}
     try:
         with tarfile.open(path, "r:") as archive:
@@ -54,7 +54,7 @@ def _index(path: Path, size: int, changed: int) -> tuple[list[Stored], Labels]:
                         )
                     if key in images:
                         raise InputError(f"{path}: sample '{key}' has two images; keep one")
-                    images[key] = Stored(path, member.offset_data, member.size, member.name)
+                    images[key] = StoredImage(path, member.offset_data, member.size, member.name)
                 elif ending in LABELS:
                     if key in labels:
                         raise InputError(f"{path}: sample '{key}' has two labels; keep one")
@@ -92,7 +92,7 @@ def _ends(path: Path, offset: int) -> None:
         raise InputError(f"{path}: is damaged after {offset} bytes; remove it and fetch it again")
 
 
-def _whole(path: Path, size: int, images: Iterable[Stored]) -> None:
+def _whole(path: Path, size: int, images: Iterable[StoredImage]) -> None:
     for image in images:
         if image.offset + image.size > size:
             raise InputError(f"{path}: ends within '{image.name}'; remove it and fetch it again")

@@ -14,7 +14,17 @@ import numpy as np
 
 from benchmark.errors import InputError, first_line
 from benchmark.tasks.cards import Card
-from benchmark.tasks.sources.base import Examples, Labels, Lazy, Say, Source, data_folder, table, text, where
+from benchmark.tasks.sources.base import (
+    Examples,
+    Labels,
+    LazyImage,
+    Report,
+    Source,
+    card_path,
+    data_folder,
+    table_field,
+    text_field,
+)
 from benchmark.tasks.sources.download import locked
 from benchmark.tasks.sources.splits import check_names, digest, held, part_of, rows_of
 
@@ -23,7 +33,7 @@ LABELS = ("targets", "_labels", "labels", "y")
 
 def _root(card: Card) -> Path:
     given = card.source.get("root")
-    return (card.folder / text(card, "root")).resolve() if given is not None else data_folder() / "torchvision"
+    return (card.folder / text_field(card, "root")).resolve() if given is not None else data_folder() / "torchvision"
 
 
 def _parts(card: Card) -> list[str]:
@@ -31,8 +41,8 @@ def _parts(card: Card) -> list[str]:
 
 
 def _opened(card: Card, part: str, download: bool = False) -> Any:
-    arguments = json.dumps(table(card, part), sort_keys=True)
-    return _open(text(card, "dataset"), str(_root(card)), arguments, download, where(card))
+    arguments = json.dumps(table_field(card, part), sort_keys=True)
+    return _open(text_field(card, "dataset"), str(_root(card)), arguments, download, card_path(card))
 
 
 @functools.lru_cache(maxsize=64)
@@ -56,20 +66,20 @@ def _open(name: str, root: str, arguments: str, download: bool, card: str) -> An
 
 
 def _manifest(card: Card, part: str) -> Path:
-    of = digest([str(_root(card)), text(card, "dataset"), table(card, part)])
+    of = digest([str(_root(card)), text_field(card, "dataset"), table_field(card, part)])
     return data_folder() / card.name / "torchvision" / f"{part}-{of}.npz"
 
 
-def _fetch(card: Card, say: Say) -> None:
+def _fetch(card: Card, say: Report) -> None:
     for part in _parts(card):
         path = _manifest(card, part)
         with locked(path):
             if path.exists():
                 continue
-            say(f"fetch: torchvision's {text(card, 'dataset')} into {_root(card)}")
+            say(f"fetch: torchvision's {text_field(card, 'dataset')} into {_root(card)}")
             found = _opened(card, part, download=True)
             names = [name if isinstance(name, str) else name[0] for name in getattr(found, "classes", None) or ()]
-            labels = _read_labels(found, f"torchvision's {text(card, 'dataset')}")
+            labels = _read_labels(found, f"torchvision's {text_field(card, 'dataset')}")
             part_file = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")
             np.savez(part_file, labels=labels, names=np.array(names, np.str_))
             os.replace(part_file, path)
@@ -108,12 +118,12 @@ def _labels_of(card: Card, part: str) -> Labels:
     path = _manifest(card, part)
     if not path.exists():
         raise InputError(
-            f"{where(card)}: torchvision's {text(card, 'dataset')} is not here yet; `python -m benchmark fetch` brings it"
+            f"{card_path(card)}: torchvision's {text_field(card, 'dataset')} is not here yet; `python -m benchmark fetch` brings it"
         )
     with np.load(path, allow_pickle=False) as file:
         labels, names = file["labels"], [str(name) for name in file["names"]]
     if names:
-        check_names(card, names, f"torchvision's {text(card, 'dataset')}")
+        check_names(card, names, f"torchvision's {text_field(card, 'dataset')}")
     return labels
 
 
@@ -128,13 +138,13 @@ def _image(card: Card, part: str, i: int) -> Any:
 
 def _examples(card: Card, split: str) -> Examples:
     part, labels = _labels(card, split)
-    name = f"torchvision's {text(card, 'dataset')}, {part}"
+    name = f"torchvision's {text_field(card, 'dataset')}, {part}"
     if len(_opened(card, part)) != len(labels):
         raise InputError(
             f"{name}: has {len(_opened(card, part))} images, and had {len(labels)} when it was fetched; remove {_manifest(card, part)}"
         )
     rows = rows_of(card, split, _parts(card), labels, name)
-    images = [Lazy(functools.partial(_image, card, part, int(i)), f"{name}: image {i}") for i in rows]
+    images = [LazyImage(functools.partial(_image, card, part, int(i)), f"{name}: image {i}") for i in rows]
     return Examples(images, labels[rows])
 
 

@@ -15,15 +15,15 @@ from benchmark.tasks.cards import Card
 from benchmark.tasks.sources.base import (
     Examples,
     Labels,
-    Say,
+    Report,
     Source,
-    Stored,
-    bad,
+    StoredImage,
+    card_path,
     data_folder,
-    inside,
+    relative_path,
     root_of,
-    text,
-    where,
+    source_error,
+    text_field,
 )
 from benchmark.tasks.sources.download import download, read_text
 from benchmark.tasks.sources.splits import check_names, digest, held, part_of, rows_of
@@ -36,12 +36,14 @@ def address(card: Card) -> str:
     """Where the shards are fetched from; '' for shards on disk."""
     given = [field for field in ("path", "url", "hub") if field in card.source]
     if len(given) != 1:
-        raise bad(card, given[1] if given else "path", "should be one of path, url and hub, and only one of them")
+        raise source_error(
+            card, given[1] if given else "path", "should be one of path, url and hub, and only one of them"
+        )
     if given == ["hub"]:
-        return hub_address(text(card, "hub"))
-    url = text(card, "url").rstrip("/") if given == ["url"] else ""
+        return hub_address(text_field(card, "hub"))
+    url = text_field(card, "url").rstrip("/") if given == ["url"] else ""
     if url and not url.startswith(("http://", "https://")):
-        raise bad(
+        raise source_error(
             card, "url", f"is '{url}'; give an address that begins with https:// or http://, or `path` for a folder"
         )
     return url
@@ -81,7 +83,7 @@ def shard_count(written: str, what: str) -> int:
     return int(written)
 
 
-def fetch_part(base: str, root: Path, name: str, say: Say) -> None:
+def fetch_part(base: str, root: Path, name: str, say: Report) -> None:
     """Bring the shards of a part; a shard that came damaged is fetched once more."""
     count = root / name / COUNT
     download(f"{base}/{name}/{COUNT}", count, say)
@@ -106,14 +108,16 @@ def fetch_part(base: str, root: Path, name: str, say: Say) -> None:
                     raise
 
 
-def _fetch(card: Card, say: Say) -> None:
+def _fetch(card: Card, say: Report) -> None:
     base, root = address(card), folder(card)
     if not base:
         if not root.is_dir():
-            raise bad(card, "path", f"is '{card.source['path']}', and {root} is not a folder; give a folder of shards")
+            raise source_error(
+                card, "path", f"is '{card.source['path']}', and {root} is not a folder; give a folder of shards"
+            )
         return
     for part in _parts(card):
-        fetch_part(base, root, inside(card, part, text(card, part)), say)
+        fetch_part(base, root, relative_path(card, part, text_field(card, part)), say)
     names = root / NAMES
     if not names.exists() and (found := read_text(f"{base}/{NAMES}")) is not None:
         write(names, found)
@@ -121,19 +125,19 @@ def _fetch(card: Card, say: Say) -> None:
 
 def _present(card: Card) -> bool:
     root = folder(card)
-    if address(card) and not all((root / text(card, part) / COUNT).exists() for part in _parts(card)):
+    if address(card) and not all((root / text_field(card, part) / COUNT).exists() for part in _parts(card)):
         return False
-    found = [shards(root, text(card, part)) for part in _parts(card)]
+    found = [shards(root, text_field(card, part)) for part in _parts(card)]
     return all(found) and all(path.exists() for several in found for path in several)
 
 
 def _part(card: Card, split: str) -> tuple[list[Path], str]:
     part = part_of(card, split, _parts(card))
-    root, name = folder(card), inside(card, part, text(card, part))
+    root, name = folder(card), relative_path(card, part, text_field(card, part))
     found = shards(root, name)
     if not found:
         how = "`python -m benchmark fetch` brings them" if address(card) else "give the folder of *.tar files"
-        raise InputError(f"{root / name}: has no shards, which {where(card)} asks for; {how}")
+        raise InputError(f"{root / name}: has no shards, which {card_path(card)} asks for; {how}")
     for path in found:
         if not path.exists():
             raise InputError(f"{path}: is missing, one of {len(found)} shards; `python -m benchmark fetch` brings it")
@@ -153,7 +157,7 @@ def class_names(written: str) -> list[str]:
 def examples_of(card: Card, split: str, parts: list[str], paths: list[Path]) -> Examples:
     """A split, cut from the shards of its part."""
     indexed = [index(path) for path in paths]
-    images: list[Stored] = [image for stored, _ in indexed for image in stored]
+    images: list[StoredImage] = [image for stored, _ in indexed for image in stored]
     labels: Labels = np.concatenate([labels for _, labels in indexed])
     rows = rows_of(card, split, parts, labels, f"{paths[0].parent}: {len(paths)} shards")
     return Examples([images[i] for i in rows], labels[rows])
