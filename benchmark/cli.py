@@ -142,21 +142,25 @@ def _score(args: argparse.Namespace) -> None:
 
     from tabulate import tabulate
 
+    import leaderboard
     from benchmark.embedding.jobs import embed_suite
 
     suite, cache = _suite(args), _cache(args)
     embed_suite(suite, cache, args.jobs, args.quiet)
-    cells = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).cells
+    scores = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).scores
     path = _out(args, suite) / "scores.csv"
-    files.write(path, score.to_csv(cells))
-    score.report_raised(cells)
+    files.write(path, leaderboard.scores_to_csv(scores))
+    score.report_raised(scores)
     if args.format == "json":
-        print(json.dumps([vars(cell) for cell in cells], indent=1))
+        print(json.dumps(scores.to_dicts(), indent=1))
     elif args.format == "text":
-        lines = [[c.scorer, c.model, c.task, "–" if c.score is None else f"{c.score:.6g}", c.abstained] for c in cells]
+        shown = scores.select("scorer", "model", "task", "score", "abstained")
+        lines = [
+            [*place, "–" if value is None else f"{value:.6g}", reason] for *place, value, reason in shown.iter_rows()
+        ]
         print(tabulate(lines, ["scorer", "model", "task", "score", "abstained because it"], disable_numparse=True))
     else:
-        print(score.to_csv(cells), end="")
+        print(leaderboard.scores_to_csv(scores), end="")
     _say(args, f"written: {path}")
 
 
@@ -203,9 +207,10 @@ def _score_file(args: argparse.Namespace) -> None:
 
 
 def _rank(args: argparse.Namespace) -> None:
+    import polars as pl
+
     import leaderboard
     from benchmark.reports import ranking as rank
-    from benchmark.scoring import scoring as score
 
     if args.scores or args.gains:
         return _rank_tables(args)
@@ -215,21 +220,18 @@ def _rank(args: argparse.Namespace) -> None:
         raise UsageError(
             f"{path}: there are no scores yet; `python -m benchmark score --suite {args.suite}` writes them"
         )
-    rows = rank.measurements(suite)
-    models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
-    cells = [
-        score.Cell(s.scorer, s.model, s.task, s.score, seconds=s.seconds or 0.0)
-        for s in leaderboard.read_scores(path)
-        if not s.technique and s.model in models and s.task in tasks
-    ]
-    cells += rank.ledger_scores(rows, None)
-    board = rank.suite_board(suite.name, cells, rows, _cache(args))
+    ledger = rank.measurements(suite)
+    models, tasks = [m.name for m in suite.models], [t.name for t in suite.tasks]
+    scores = leaderboard.read_scores(path).filter(
+        pl.col("technique") == "", pl.col("model").is_in(models), pl.col("task").is_in(tasks)
+    )
+    scores = pl.concat([scores, rank.ledger_scores(ledger, None)])
+    board = rank.suite_board(suite.name, scores, ledger, _cache(args))
     if args.check:
         return _check_board(args, board)
-    measured = leaderboard.summarise_ledger(rows)
-    table = rank.score_table(cells)
+    measured = leaderboard.summarise_ledger(ledger)
     words = rank.task_words(suite, _cache(args))
-    paths = rank.write_results(board, _out(args, suite), args.said, table, measured, words, args.figures)
+    paths = rank.write_results(board, _out(args, suite), args.said, scores, measured, words, args.figures)
     shown = leaderboard.filter_board(board, args.target, args.axis)
     print(leaderboard.render(shown, args.format, made=leaderboard.provenance(args.said)), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
@@ -285,12 +287,12 @@ def _predict(args: argparse.Namespace) -> None:
     from benchmark.scoring import scoring as score
 
     suite, cache = _suite(args), _cache(args)
-    rows = rank.measurements(suite)
+    ledger = rank.measurements(suite)
     embed_suite(suite, cache, args.jobs, args.quiet)
-    cells = score.score_suite(
+    scores = score.score_suite(
         suite, predict.scores_for_all_techniques(args.scorers), cache, args.jobs, args.quiet
-    ).cells
-    found = predict.predict(suite.name, cells, rows)
+    ).scores
+    found = predict.predict(suite.name, scores, ledger)
     paths = [_out(args, suite) / f"predict.{form}" for form in ("md", "csv", "json")]
     for path in paths:
         files.write(path, predict.render(found, path.suffix[1:]))

@@ -1,4 +1,4 @@
-"""Boards: how well scores go along with what was measured. Needs numpy alone; tabulate to print tables.
+"""Boards: how well scores go along with what was measured. Needs numpy and polars; tabulate to print tables.
 
 from leaderboard import make_board, read_measurements, read_scores, render
 print(render(make_board(read_scores(path), read_measurements(folder)), "md"))
@@ -9,7 +9,7 @@ from leaderboard.board import Board, Line, filter_board, from_json, make_board, 
 from leaderboard.errors import LeaderboardError
 from leaderboard.provenance import provenance
 from leaderboard.render import FORMATS, as_dict, escaped, render
-from leaderboard.tables import Row, Score, read_ledger, read_scores
+from leaderboard.tables import ledger_table, measurement_table, read_ledger, read_scores, score_table, scores_to_csv
 from leaderboard.targets import (
     TARGETS,
     Measured,
@@ -27,21 +27,23 @@ __all__ = [
     "LeaderboardError",
     "Line",
     "Measured",
-    "Row",
-    "Score",
     "as_dict",
     "baselines",
     "escaped",
     "filter_board",
     "from_json",
     "gains_by_seed",
+    "ledger_table",
     "make_board",
+    "measurement_table",
     "provenance",
     "ranks_elsewhere",
     "read_ledger",
     "read_measurements",
     "read_scores",
     "render",
+    "score_table",
+    "scores_to_csv",
     "static_rank",
     "summarise_ledger",
     "to_json",

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from leaderboard import choice, correlation
@@ -24,7 +25,7 @@ from leaderboard.layout import Layout
 from leaderboard.permutation import p_values
 from leaderboard.pool import PoolSummary, pool_summary, stability
 from leaderboard.reliability import ceilings
-from leaderboard.tables import Row, Score
+from leaderboard.tables import SCORE_KEY
 from leaderboard.targets import TARGETS, Measured, summarise_ledger
 
 Floats = NDArray[np.float64]
@@ -156,25 +157,24 @@ def _built(kind: Any, value: Any) -> Any:
 
 
 def make_board(
-    scores: Iterable[Score],
-    measurements: Iterable[Row] | Measured,
+    scores: pl.DataFrame,
+    measurements: pl.DataFrame | Measured,
     *,
     orientation: Mapping[str, Mapping[str, int]] | None = None,
     permutations: int = 2000,
     seed: int = 0,
     suite: str = "",
 ) -> Board:
-    """Correlate scores with measurements.
+    """Correlate scores (columns `tables.SCORES`) with measurements: a ledger (columns `tables.LEDGER`), or its summary.
 
     orientation[scorer][target]: −1 turns the score round first; +1 where nothing is said. Intervals are those of `intervals`, p values
     those of `permutation`. Raises LeaderboardError where scores and ledger share nothing.
     """
-    scores = list(scores)
     m = measurements if isinstance(measurements, Measured) else summarise_ledger(measurements)
-    if not any(s.model in m.models and s.task in m.tasks for s in scores):
+    if scores.filter(pl.col("model").is_in(m.models) & pl.col("task").is_in(m.tasks)).is_empty():
         raise LeaderboardError(
             "scores and measurements have no (model, task) in common; check the names in both tables"
-            f" (scores: {_some(s.model for s in scores)} on {_some(s.task for s in scores)};"
+            f" (scores: {_some(scores['model'])} on {_some(scores['task'])};"
             f" measurements: {_some(m.models)} on {_some(m.tasks)})"
         )
     layout = Layout(scores, m)
@@ -221,13 +221,13 @@ def make_board(
 
 
 def _id(
-    scores: Iterable[Score],
+    scores: pl.DataFrame,
     m: Measured,
     orientation: Mapping[str, Mapping[str, int]] | None,
     permutations: int,
     seed: int,
 ) -> str:
-    table = sorted([s.scorer, s.model, s.task, s.technique, s.target, repr(s.score)] for s in scores)
+    table = sorted([*key, repr(score)] for *key, score in scores.select(*SCORE_KEY, "score").iter_rows())
     named = {name for name, *_ in table}
     turned = {name: dict(of) for name, of in (orientation or {}).items() if name in named}
     values = {k: {t: of.tolist() for t, of in targets.items()} for k, targets in m.by_seed.items()}
@@ -389,10 +389,7 @@ def _outcomes(m: Measured, technique: str) -> dict[str, float]:
     return {name: float(value) for name, value in out.items()}
 
 
-def _seconds(scores: Iterable[Score]) -> dict[str, float]:
-    """Mean seconds of a scorer per (model, task), where the table says."""
-    spent: dict[str, list[float]] = {}
-    for s in scores:
-        if s.seconds is not None:
-            spent.setdefault(s.scorer, []).append(s.seconds)
-    return {name: sum(several) / len(several) for name, several in spent.items()}
+def _seconds(scores: pl.DataFrame) -> dict[str, float]:
+    """Mean seconds of a scorer per (model, task), where they are known."""
+    known = scores.filter(pl.col("seconds").is_not_null()).group_by("scorer", maintain_order=True).agg("seconds")
+    return {name: sum(seconds) / len(seconds) for name, seconds in known.iter_rows()}

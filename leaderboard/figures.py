@@ -1,17 +1,16 @@
 """The board as figures for papers: intervals of all scores, and a score against what was measured; SVG and PNG."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from leaderboard.board import Board
 from leaderboard.layout import Layout
 from leaderboard.page import fitted, stem
 from leaderboard.sections import number
-from leaderboard.tables import Score
 from leaderboard.targets import Measured
 
 Floats = NDArray[np.float64]
@@ -19,7 +18,7 @@ SIDES = ("gain", "forgetting")
 KINDS = ("svg", "png")
 
 
-def write_figures(folder: Path, board: Board, scores: Iterable[Score], m: Measured) -> list[Path]:
+def write_figures(folder: Path, board: Board, scores: pl.DataFrame, m: Measured) -> list[Path]:
     """Per technique the intervals of r over tasks, and of IIMM and the score that goes along best with gain the points themselves."""
     layout = Layout(scores, m)
     names = {x.scorer for x in board.lines}

@@ -1,11 +1,9 @@
-"""Scores laid out as tables of models by tasks."""
-
-from collections.abc import Iterable
+"""Scores as arrays of models by tasks."""
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from leaderboard.tables import Score
 from leaderboard.targets import Measured
 
 Floats = NDArray[np.float64]
@@ -14,22 +12,22 @@ Floats = NDArray[np.float64]
 class Layout:
     """The scores of each scorer, in the order of `names`, on the models and tasks that were measured."""
 
-    def __init__(self, scores: Iterable[Score], m: Measured) -> None:
-        scores = list(scores)
-        self.names = sorted({s.scorer for s in scores})
-        index = [{x: i for i, x in enumerate(items)} for items in (self.names, m.models, m.tasks)]
-        self.shape = tuple(len(of) for of in index)
-        used = [s for s in scores if s.score is not None and s.model in index[1] and s.task in index[2]]
-        places = [(index[0][s.scorer], index[1][s.model], index[2][s.task]) for s in used]
-        self.places = np.array(places, np.intp).reshape(-1, 3).T
-        self.values = np.array([s.score for s in used], np.float64)
-        self.techniques, self.targets = np.array([s.technique for s in used]), np.array([s.target for s in used])
+    def __init__(self, scores: pl.DataFrame, m: Measured) -> None:
+        self.names = sorted(scores["scorer"].unique())
+        axes = {"scorer": self.names, "model": list(m.models), "task": list(m.tasks)}
+        self.shape = tuple(len(names) for names in axes.values())
+        measured = pl.col("model").is_in(axes["model"]) & pl.col("task").is_in(axes["task"])
+        used = scores.filter(pl.col("score").is_not_null() & measured)
+        index = {axis: {name: i for i, name in enumerate(names)} for axis, names in axes.items()}
+        self._places = np.array([[index[axis][name] for name in used[axis]] for axis in axes], np.intp)
+        self._values = used["score"].to_numpy()
+        self._techniques, self._targets = (used[name].to_numpy().astype(str) for name in ("technique", "target"))
 
     def table(self, technique: str, target: str) -> Floats:
-        """(S, models, tasks), NaN where a scorer has no score; one meant for a technique or a target goes before a general one."""
+        """(S, models, tasks), NaN where a scorer has no score; one for this technique or target replaces a general one."""
         table = np.full(self.shape, np.nan)
-        for a in ("", technique):
-            for b in ("", target):
-                here = (self.techniques == a) & (self.targets == b)
-                table[tuple(self.places[:, here])] = self.values[here]
+        for of_technique in ("", technique):
+            for of_target in ("", target):
+                rows = (self._techniques == of_technique) & (self._targets == of_target)
+                table[tuple(self._places[:, rows])] = self._values[rows]
         return table

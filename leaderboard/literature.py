@@ -3,117 +3,124 @@
 The figures are in `published/`, their sources in `published/README.md`.
 """
 
-import csv
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+import numpy as np
+import polars as pl
 
 from leaderboard.baselines import baselines
 from leaderboard.board import Board, make_board
 from leaderboard.pool import PoolSummary, pool_summary
-from leaderboard.tables import Row, Score
-from leaderboard.targets import Measured, from_cells, summarise_ledger
+from leaderboard.tables import measurement_table, score_table
+from leaderboard.targets import Measured, summarise, summarise_ledger
 
 FOLDER = Path(__file__).parent / "published"
 WRONG = {("DTD", "nce")}  # repeats LogME's column
 
 
-def _rows(name: str) -> Iterator[dict[str, str]]:
-    with (FOLDER / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)
+@cache
+def _published(name: str) -> pl.DataFrame:
+    """One published table as it is in its file; a column of numbers is one of numbers."""
+    return pl.read_csv(FOLDER / f"{name}.csv", infer_schema_length=None)
 
 
 def clip_sources() -> list[tuple[str, str]]:
     """Each source of fine-tuned CLIPs with each of its techniques."""
-    return list(dict.fromkeys((r["source"], r["technique"]) for r in _rows("clip_finetuning")))
+    pairs = _published("clip_finetuning").select("source", "technique").unique(maintain_order=True)
+    return [(source, technique) for source, technique in pairs.iter_rows()]
 
 
-def clip_rows(source: str, technique: str) -> list[Row]:
-    """What one source measured of fine-tuned CLIPs, models named ARCHITECTURE/TAG; only runs whose own task was evaluated too."""
-    rows = [
-        Row(
-            f"{r['model']}/{r['pretrained']}",
-            technique,
-            0,
-            r["trained_on"],
-            r["evaluated_on"],
-            float(r["before"]),
-            float(r["after"]),
-        )
-        for r in _rows("clip_finetuning")
-        if (r["source"], r["technique"]) == (source, technique)
-    ]
-    home = {(r.model, r.trained_on) for r in rows if r.trained_on == r.evaluated_on}
-    return [r for r in rows if (r.model, r.trained_on) in home]
+def clip_rows(source: str, technique: str) -> pl.DataFrame:
+    """The ledger of one source's fine-tuned CLIPs, models named ARCHITECTURE/TAG; only runs whose own task was evaluated too."""
+    table = _published("clip_finetuning").filter(
+        (pl.col("source") == source) & (pl.col("technique") == technique),
+    )
+    ledger = table.select(
+        pl.format("{}/{}", "model", "pretrained").alias("model"),
+        "technique",
+        pl.lit(0, pl.Int64).alias("seed"),
+        "trained_on",
+        "evaluated_on",
+        pl.col("before", "after").cast(pl.Float64),
+    )
+    own = ledger.filter(pl.col("trained_on") == pl.col("evaluated_on")).select("model", "trained_on").unique()
+    return ledger.join(own, on=["model", "trained_on"], how="semi", maintain_order="left")
 
 
 def clip(source: str, technique: str) -> Measured:
-    """The gains, and where they were measured the forgetting, of CLIPs as one source has them."""
+    """The gains, and where they were measured the forgetting, of CLIPs according to one source."""
     return summarise_ledger(clip_rows(source, technique))
 
 
 def sizes() -> dict[str, tuple[float, float]]:
     """Millions of parameters, and billions of floating-point operations for an image with a text, of open_clip's models (ARCHITECTURE/TAG)."""
-    return {
-        f"{r['name']}/{r['pretrained']}": (float(r["params (M)"]), float(r["FLOPs (B)"]))
-        for r in _rows("openclip_zeroshot")
-    }
+    table = _published("openclip_zeroshot").select("name", "pretrained", "params (M)", "FLOPs (B)")
+    return {f"{name}/{tag}": (float(size), float(cost)) for name, tag, size, cost in table.iter_rows()}
 
 
 def clip_board(source: str, technique: str, permutations: int = 2000) -> Board:
-    """What headroom, size and the static ranking say of one source's figures, and what other sources' measurements of the same say.
+    """How headroom, size, the static ranking and other sources' measurements correlate with one source's figures.
 
-    The latter are an external noise ceiling: what a score would reach that knew the truth as well as another laboratory does.
+    The latter are an external noise ceiling: the correlation of a score that knew the truth as well as another laboratory does.
     """
     m = clip(source, technique)
-    scores = baselines(m)
     size = sizes()
-    scores += [
-        Score("n_parameters", model, task, size[model][0]) for model in m.models for task in m.tasks if model in size
-    ]
+    rows = [("n_parameters", model, task, "", "", size[model][0], "", None)
+            for model in m.models for task in m.tasks if model in size]  # fmt: skip
+    tables = [baselines(m), score_table(rows)]
     for other, same in clip_sources():
         if same == technique and other != source:
-            scores += _as_score(clip(other, same), f"as measured by {other}")
-    return make_board(scores, m, permutations=permutations, suite=f"{source}, {technique}")
+            tables.append(_as_scores(clip(other, same), f"as measured by {other}"))
+    return make_board(pl.concat(tables), m, permutations=permutations, suite=f"{source}, {technique}")
 
 
-def _as_score(m: Measured, name: str) -> Iterator[Score]:
-    for technique, targets in m.values.items():
-        for target, table in targets.items():
-            for i, model in enumerate(m.models):
-                for j, task in enumerate(m.tasks):
-                    if table[i, j] == table[i, j]:
-                        yield Score(name, model, task, float(table[i, j]), technique, target)
+def _as_scores(m: Measured, name: str) -> pl.DataFrame:
+    """Measurements in the form of a scorer's table."""
+    return score_table(
+        (name, m.models[i], m.tasks[j], technique, target, float(table[i, j]), "", None)
+        for technique, targets in m.values.items()
+        for target, table in targets.items()
+        for i, j in np.argwhere(np.isfinite(table))
+    )
 
 
 def pools() -> dict[str, PoolSummary]:
     """The pools that the literature ranks on, by source and technique."""
-    cells: dict[str, list[tuple[str, str, str, int, str, float]]] = {}
-    for r in _rows("vision_finetuning"):
-        if r["trained_on"] == r["evaluated_on"]:
-            place = r["technique"], r["model"], r["trained_on"], 0, "accuracy", float(r["after"])
-            cells.setdefault(r["source"], []).append(place)
-    tables = {source: from_cells(of) for source, of in cells.items()}
-    found = {
-        f"{source}, {technique}": pool_summary(technique, m.values[technique]["accuracy"], m.models)
-        for source, m in tables.items()
-        for technique in m.techniques
-    }
+    table = _published("vision_finetuning").filter(pl.col("trained_on") == pl.col("evaluated_on"))
+    summaries = {}
+    for (source,), rows in table.group_by("source", maintain_order=True):
+        m = summarise(_accuracies(rows, "technique", "trained_on", pl.col("after")))
+        for technique in m.techniques:
+            accuracy = m.values[technique]["accuracy"]
+            summaries[f"{source}, {technique}"] = pool_summary(technique, accuracy, m.models)
     for source, technique in clip_sources():
         m = clip(source, technique)
         if len(m.models) > 1:
-            found[f"{source}, {technique}"] = pool_summary(technique, m.values[technique]["accuracy"], m.models)
-    return found
+            accuracy = m.values[technique]["accuracy"]
+            summaries[f"{source}, {technique}"] = pool_summary(technique, accuracy, m.models)
+    return summaries
 
 
 def published_scores(source: str, permutations: int = 2000) -> Board:
     """The scores that `tllib` or `chaves` printed, against the accuracies printed beside them."""
-    rows = list(_rows(f"scores_{source}"))
-    largest = max(float(r["accuracy"]) for r in rows)
-    of = 100 if largest > 1 else 1
-    m = from_cells([("full", r["model"], r["dataset"], 0, "accuracy", float(r["accuracy"]) / of) for r in rows])
-    scores = [
-        Score(r["scorer"], r["model"], r["dataset"], float(r["score"]))
-        for r in rows
-        if r["score"] and (r["dataset"], r["scorer"]) not in WRONG
-    ]
-    return make_board(scores + baselines(m), m, permutations=permutations, suite=f"scores of {source}")
+    table = _published(f"scores_{source}")
+    percent = pl.lit(100 if table["accuracy"].max() > 1 else 1)  # type: ignore[operator]
+    measured = table.with_columns(pl.lit("full").alias("technique"))
+    m = summarise(_accuracies(measured, "technique", "dataset", pl.col("accuracy") / percent))
+    wrong = pl.struct("dataset", "scorer").is_in([{"dataset": task, "scorer": name} for task, name in WRONG])
+    rows = table.filter(pl.col("score").is_not_null() & ~wrong).select("scorer", "model", "dataset", "score")
+    scores = score_table(
+        {"scorer": name, "model": model, "task": task, "score": float(score)}
+        for name, model, task, score in rows.iter_rows()
+    )
+    return make_board(pl.concat([scores, baselines(m)]), m, permutations=permutations, suite=f"scores of {source}")
+
+
+def _accuracies(table: pl.DataFrame, technique: str, task: str, accuracy: pl.Expr) -> pl.DataFrame:
+    """Measurements of the accuracy after fine-tuning alone."""
+    selected = table.select(
+        "model", pl.col(task).alias("task"), pl.col(technique).alias("technique"), accuracy.alias("accuracy")
+    )
+    unique = selected.unique(["model", "task", "technique"], keep="last", maintain_order=True)
+    return measurement_table(unique.iter_rows(named=True))

@@ -8,12 +8,13 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
@@ -24,7 +25,6 @@ from leaderboard.correlation import MEASURES
 from leaderboard.layout import Layout
 from leaderboard.provenance import Provenance
 from leaderboard.sections import AXIS_WORDS, EXPLANATION, NOTHING, TITLES, marked, number, p_value, short, starred
-from leaderboard.tables import Score
 from leaderboard.targets import TARGETS, Measured
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ class TaskWords:
 def write_page(
     folder: Path,
     board: Board,
-    scores: Iterable[Score],
+    scores: pl.DataFrame,
     m: Measured,
     made: Provenance,
     scorers: Mapping[str, ScorerWords] | None = None,

@@ -1,17 +1,16 @@
 """From the ledger to what scores are asked to predict."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from leaderboard.tables import NUMBERS, Row, is_ledger, read_ledger, read_wide
+from leaderboard.tables import NUMBERS, RUN, is_ledger, read_ledger, read_measurement_file
 
 Floats = NDArray[np.float64]
 TARGETS = ("gain", "accuracy", "forgetting")
-Cell = tuple[str, str, str, int, str, float]  # technique, model, task, seed, what, value
 
 
 @dataclass(frozen=True)
@@ -34,59 +33,58 @@ class Measured:
 def read_measurements(path: Path) -> Measured:
     """A ledger (a file or a folder), or a table with a row per (model, task) and any of `before`, `accuracy`, `gain`, `forgetting`.
 
-    Where two of before, accuracy and gain are known the third follows. Raises LeaderboardError for what cannot be read.
+    Where two of before, accuracy and gain are known the third follows. Raises LeaderboardError for a file that cannot be read.
     """
     if is_ledger(path):
         return summarise_ledger(read_ledger(path))
-    cells = []
-    for row in read_wide(path):
-        known = {name: float(row[name]) for name in NUMBERS if name in row}
-        if "gain" not in known and {"accuracy", "before"} <= set(known):
-            known["gain"] = known["accuracy"] - known["before"]
-        if "before" not in known and {"accuracy", "gain"} <= set(known):
-            known["before"] = known["accuracy"] - known["gain"]
-        if "accuracy" not in known and {"before", "gain"} <= set(known):
-            known["accuracy"] = known["before"] + known["gain"]
-        place = str(row["technique"]), str(row["model"]), str(row["task"]), int(row["seed"])
-        cells += [(*place, name, value) for name, value in known.items()]
-    return from_cells(cells)
+    before, accuracy, gain = pl.col("before"), pl.col("accuracy"), pl.col("gain")
+    table = read_measurement_file(path).with_columns(pl.coalesce(gain, accuracy - before))
+    return summarise(table.with_columns(pl.coalesce(before, accuracy - gain), pl.coalesce(accuracy, before + gain)))
 
 
-def summarise_ledger(rows: Iterable[Row]) -> Measured:
-    """gain: after − before on the task tuned on.  accuracy: after, there.  forgetting: mean of before − after over the other tasks."""
-    cells: list[Cell] = []
-    lost: dict[tuple[str, str, str, int], list[float]] = {}
-    for r in rows:
-        place = r.technique, r.model, r.trained_on, r.seed
-        if r.evaluated_on == r.trained_on:
-            found = {"gain": r.after - r.before, "accuracy": r.after, "before": r.before}
-            cells += [(*place, name, value) for name, value in found.items()]
-        else:
-            lost.setdefault(place, []).append(r.before - r.after)
-    cells += [(*place, "forgetting", float(np.mean(several))) for place, several in lost.items()]
-    return from_cells(cells)
+def summarise_ledger(ledger: pl.DataFrame) -> Measured:
+    """The targets of a ledger (columns `tables.LEDGER`).
+
+    gain: after − before on the task that was trained on.  accuracy: after, there.  forgetting: mean of before − after over the other
+    tasks.
+    """
+    before, after = pl.col("before"), pl.col("after")
+    in_domain = ledger.filter(pl.col("trained_on") == pl.col("evaluated_on"))
+    targets = in_domain.select(*RUN, before, after.alias("accuracy"), (after - before).alias("gain"))
+    joined = targets.join(_forgetting(ledger), on=RUN, how="full", coalesce=True, maintain_order="left_right")
+    return summarise(joined.rename({"trained_on": "task"}))
 
 
-def from_cells(cells: Sequence[Cell]) -> Measured:
-    """Measurements as (technique, model, task, seed, target or "before", value)."""
-    techniques, models = sorted({cell[0] for cell in cells}), sorted({cell[1] for cell in cells})
-    tasks, seeds = sorted({cell[2] for cell in cells}), sorted({cell[3] for cell in cells})
-    m, t = ({name: i for i, name in enumerate(names)} for names in (models, tasks))
-    s = {seed: i for i, seed in enumerate(seeds)}
+def _forgetting(ledger: pl.DataFrame) -> pl.DataFrame:
+    """One row per run with its mean loss on the other tasks."""
+    away = ledger.filter(pl.col("trained_on") != pl.col("evaluated_on"))
+    losses = away.select(*RUN, (pl.col("before") - pl.col("after")).alias("forgetting"))
+    runs = losses.group_by(RUN, maintain_order=True).agg("forgetting")
+    # numpy's pairwise mean, so that a board does not depend on how another library sums
+    means = [float(np.mean(part)) for part in runs["forgetting"].to_list()]
+    return runs.with_columns(pl.Series("forgetting", means, pl.Float64))
+
+
+def summarise(table: pl.DataFrame) -> Measured:
+    """Measurements, one row per run (columns `tables.MEASUREMENTS`), as arrays; rows without any number are left out."""
+    table = table.filter(pl.any_horizontal(pl.col(NUMBERS).is_not_null()))
+    models, tasks, techniques, seeds = (sorted(table[name].unique()) for name in ("model", "task", "technique", "seed"))
     shape = (len(models), len(tasks), len(seeds))
-    tables = {k: {what: np.full(shape, np.nan) for what in (*TARGETS, "before")} for k in techniques}
-    for technique, model, task, seed, what, value in cells:
-        tables[technique][what][m[model], t[task], s[seed]] = value
-    means = {k: {what: _over_seeds(table) for what, table in of.items()} for k, of in tables.items()}
-    return Measured(
-        tuple(models),
-        tuple(tasks),
-        tuple(techniques),
-        tuple(seeds),
-        {k: {target: of[target] for target in TARGETS} for k, of in tables.items()},
-        {k: {target: of[target] for target in TARGETS} for k, of in means.items()},
-        {k: of["before"] for k, of in means.items()},
-    )
+    places = {name: {value: i for i, value in enumerate(values)} for name, values in
+              zip(("model", "task", "seed"), (models, tasks, seeds), strict=True)}  # fmt: skip
+    by_seed: dict[str, dict[str, Floats]] = {}
+    before: dict[str, Floats] = {}
+    for technique in techniques:
+        rows = table.filter(pl.col("technique") == technique)
+        index = tuple(np.array([places[name][v] for v in rows[name]], np.intp) for name in ("model", "task", "seed"))
+        arrays = {}
+        for name in (*TARGETS, "before"):
+            arrays[name] = np.full(shape, np.nan)
+            arrays[name][index] = rows[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        by_seed[technique] = {target: arrays[target] for target in TARGETS}
+        before[technique] = _over_seeds(arrays["before"])
+    values = {k: {target: _over_seeds(array) for target, array in of.items()} for k, of in by_seed.items()}
+    return Measured(tuple(models), tuple(tasks), tuple(techniques), tuple(seeds), by_seed, values, before)
 
 
 def _over_seeds(table: Floats) -> Floats:
@@ -95,9 +93,9 @@ def _over_seeds(table: Floats) -> Floats:
         return np.asarray(np.where(known, table, 0.0).sum(-1) / known.sum(-1))
 
 
-def gains_by_seed(rows: Iterable[Row]) -> tuple[Floats, Measured]:
+def gains_by_seed(ledger: pl.DataFrame) -> tuple[Floats, Measured]:
     """(models, tasks, techniques, seeds) gains, NaN where nothing was run, and whose names order the axes."""
-    m = summarise_ledger(row for row in rows if row.evaluated_on == row.trained_on)
+    m = summarise_ledger(ledger.filter(pl.col("trained_on") == pl.col("evaluated_on")))
     return np.stack([m.by_seed[k]["gain"] for k in m.techniques], 2), m
 
 

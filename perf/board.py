@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 sys.path[0] = str(Path(__file__).parents[1])  # this folder would hide the package that it measures
-from leaderboard import TARGETS, Row, Score, make_board  # noqa: E402
+from leaderboard import TARGETS, ledger_table, make_board, score_table  # noqa: E402
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     models, tasks = [f"model{i}" for i in range(args.models)], [f"task{i:02}" for i in range(args.tasks)]
     before = dict(zip(tasks, rng.uniform(0.1, 0.5, len(tasks)), strict=True))
     rows = [
-        Row(model, f"technique{k}", seed, trained, other, before[other], before[other] + rng.uniform(-0.1, 0.4))
+        (model, f"technique{k}", seed, trained, other, before[other], before[other] + rng.uniform(-0.1, 0.4))
         for model in models
         for k in range(args.techniques)
         for seed in range(args.seeds)
@@ -35,9 +35,14 @@ def main() -> None:
         for other in tasks
     ]
     names = ["headroom", "static_rank", *(f"scorer{i}" for i in range(args.scorers - 2))]
-    scores = [Score(name, model, task, rng.normal()) for name in names for model in models for task in tasks]
+    scores = [
+        {"scorer": name, "model": model, "task": task, "score": rng.normal()}
+        for name in names
+        for model in models
+        for task in tasks
+    ]
     started = time.perf_counter()
-    made = make_board(scores, rows, permutations=args.permutations)
+    made = make_board(score_table(scores), ledger_table(rows), permutations=args.permutations)
     spent = time.perf_counter() - started
     x, y = rng.normal(size=(2, args.tasks))
     started = time.perf_counter()

@@ -5,20 +5,19 @@ piece; what an interruption tore is cut off before anything is added.
 """
 
 import contextlib
-import csv
 import fcntl
-import io
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import LedgerError
+import polars as pl
 
-COLUMNS = ("model", "technique", "seed", "trained_on", "evaluated_on", "before", "after")
+from benchmark.errors import LedgerError
+from leaderboard import LeaderboardError, ledger_table, read_ledger
+from leaderboard.tables import LEDGER, RUN
 
 
 @dataclass(frozen=True, order=True)
@@ -47,38 +46,27 @@ def _locked(folder: Path, model: str) -> Iterator[None]:
         yield
 
 
-def rows(folder: Path, model: str) -> list[dict[str, str]]:
-    """The rows of a model's file; raises LedgerError for a wrong header."""
+def rows(folder: Path, model: str) -> pl.DataFrame:
+    """The rows of a model's file, of incomplete runs too; none where there is no file. Raises LedgerError for a file that is no ledger."""
     path = rows_path(folder, model)
     if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        try:
-            found = list(reader)
-        except UnicodeDecodeError as problem:
-            raise LedgerError(f"{path}: is not UTF-8 text ({problem})") from None
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise LedgerError(f"{path}: columns are {','.join(reader.fieldnames or ())}; expected {','.join(COLUMNS)}")
-    for number, row in enumerate(found, 2):
-        if None in row or None in row.values() or not row["seed"].lstrip("-").isdigit():
-            raise LedgerError(
-                f"{path}: row {number} should have {len(COLUMNS)} fields with a whole number as seed; mend or remove it"
-            )
-    return found
+        return ledger_table([])
+    try:
+        return read_ledger(path, complete=False)
+    except LeaderboardError as problem:
+        raise LedgerError(str(problem)) from None
 
 
-def run_of(row: dict[str, str]) -> Run:
-    return Run(row["model"], row["technique"], int(row["seed"]), row["trained_on"])
+def rows_of(table: pl.DataFrame, run: Run) -> pl.DataFrame:
+    """The rows of one run."""
+    return table.filter(*(pl.col(column) == getattr(run, column) for column in RUN))
 
 
 def complete_runs(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
     """Runs whose rows cover all of `tasks`."""
-    seen: dict[Run, set[str]] = {}
-    for row in rows(folder, model):
-        seen.setdefault(run_of(row), set()).add(row["evaluated_on"])
-    wanted = set(tasks)
-    return {run for run, evaluated in seen.items() if wanted <= evaluated}
+    tasks = set(tasks)
+    covered = rows(folder, model).filter(pl.col("evaluated_on").is_in(list(tasks))).group_by(RUN).len()
+    return {Run(*run) for *run, count in covered.iter_rows() if count == len(tasks)}
 
 
 def repair(folder: Path, model: str) -> None:
@@ -91,33 +79,25 @@ def repair(folder: Path, model: str) -> None:
                 body = path.read_bytes()
                 if body and not body.endswith(b"\n"):
                     _replace(path, body[: body.rfind(b"\n") + 1])
-        found = rows(folder, model)
+        table = rows(folder, model)
         torn = incomplete_runs(folder, model)
-        if found and run_of(found[-1]) in torn:
-            kept = [row for row in found if run_of(row) != run_of(found[-1])]
-            _replace(rows_path(folder, model), (_header() + _lines(kept)).encode())
+        if not table.is_empty() and (last := Run(*table.select(RUN).row(-1))) in torn:
+            kept = table.join(
+                rows_of(table, last).select(LEDGER.names()), on=LEDGER.names(), how="anti", maintain_order="left"
+            )
+            _replace(rows_path(folder, model), kept.write_csv().encode())
 
 
 def incomplete_runs(folder: Path, model: str) -> set[Run]:
     """Runs with some rows, but fewer than their description says."""
-    counts = Counter(run_of(row) for row in rows(folder, model))
-    return {run for run, notes in runs(folder, model).items() if 0 < counts[run] < notes["rows"]}
+    counts = {Run(*run): count for *run, count in rows(folder, model).group_by(RUN).len().iter_rows()}
+    return {run for run, notes in runs(folder, model).items() if 0 < counts.get(run, 0) < notes["rows"]}
 
 
 def _replace(path: Path, body: bytes) -> None:
     part = path.with_suffix(".part")
     part.write_bytes(body)
     os.replace(part, path)
-
-
-def _header() -> str:
-    return ",".join(COLUMNS) + "\n"
-
-
-def _lines(found: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    csv.DictWriter(text, COLUMNS, lineterminator="\n").writerows(found)
-    return text.getvalue()
 
 
 def runs(folder: Path, model: str) -> dict[Run, dict[str, Any]]:
@@ -143,7 +123,7 @@ def append(folder: Path, run: Run, before: dict[str, float], after: dict[str, fl
     Of a run that is there already, but lacks some tasks (the suite has grown), the missing rows are added.
     """
     with _locked(folder, run.model):
-        there = {row["evaluated_on"] for row in rows(folder, run.model) if run_of(row) == run}
+        there = rows_of(rows(folder, run.model), run)["evaluated_on"].to_list()
         missing = [task for task in after if task not in there]
         if not missing:
             return False
@@ -151,12 +131,10 @@ def append(folder: Path, run: Run, before: dict[str, float], after: dict[str, fl
         description = place | {"rows": len(there) + len(missing)} | notes
         _append(runs_path(folder, run.model), json.dumps(description) + "\n")
         path = rows_path(folder, run.model)
-        text = "" if path.exists() else _header()
-        text += _lines(
-            place | {"evaluated_on": task, "before": f"{before[task]:.6g}", "after": f"{after[task]:.6g}"}
-            for task in missing
-        )
-        _append(path, text)
+        added = ledger_table(
+            place | {"evaluated_on": task, "before": before[task], "after": after[task]} for task in missing
+        ).with_columns(pl.col("before", "after").round_sig_figs(6))
+        _append(path, added.write_csv(include_header=not path.exists()))
         return True
 
 

@@ -190,8 +190,8 @@ def audit(
     check_conditions(narrowed)
     recorded: dict[Run, dict[str, float]] = {}
     for model in narrowed.models:
-        for row in ledger.rows(suite.ledger, model.name):
-            recorded.setdefault(ledger.run_of(row), {})[row["evaluated_on"]] = float(row["after"])
+        for *run, task, after in ledger.rows(suite.ledger, model.name).drop("before").iter_rows():
+            recorded.setdefault(Run(*run), {})[task] = after
     known = [run for run in planned_runs(narrowed) if run in recorded]
     if not known:
         raise LedgerError(

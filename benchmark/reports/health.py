@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 import leaderboard
-from benchmark.finetuning import ledger
+from benchmark.finetuning import ledger as ledger_files
 from benchmark.suites.suite import Suite
-from leaderboard import Row
 from leaderboard.reliability import intraclass, variance_shares
 
 Floats = NDArray[np.float64]
@@ -25,20 +25,20 @@ class Check:
     holds: bool
 
 
-def zero_shot(suite: Suite, rows: list[Row]) -> Floats:
+def zero_shot(suite: Suite, ledger: pl.DataFrame) -> Floats:
     """(models, tasks) zero-shot test accuracy, NaN where nothing was evaluated."""
     table = np.full((len(suite.models), len(suite.tasks)), np.nan)
     models, tasks = {m.name: i for i, m in enumerate(suite.models)}, {t.name: i for i, t in enumerate(suite.tasks)}
-    for row in rows:
-        table[models[row.model], tasks[row.evaluated_on]] = row.before
+    for model, task, before in ledger.select("model", "evaluated_on", "before").unique().iter_rows():
+        table[models[model], tasks[task]] = before
     return table
 
 
-def check(suite: Suite, rows: list[Row]) -> list[Check]:
+def check(suite: Suite, ledger: pl.DataFrame) -> list[Check]:
     """Every demand on the suite's health, in the order of the stair."""
-    before = zero_shot(suite, rows)
+    before = zero_shot(suite, ledger)
     before = before[np.isfinite(before).any(1)]
-    m = leaderboard.summarise_ledger(rows)
+    m = leaderboard.summarise_ledger(ledger)
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
     near = np.asarray((np.abs(before - chance) <= 0.1).any(1))
     high = np.asarray((before > 0.8).any(1))
@@ -109,7 +109,7 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
                 level >= 0.9,
             )
         )
-    gains, _ = leaderboard.gains_by_seed(row for row in rows if row.technique == TECHNIQUE)
+    gains, _ = leaderboard.gains_by_seed(ledger.filter(pl.col("technique") == TECHNIQUE))
     if gains.shape[-1] > 1:
         reliable = intraclass(gains.reshape(-1, gains.shape[-1]))
         checks.append(
@@ -123,9 +123,9 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
     return checks
 
 
-def variance(rows: list[Row]) -> dict[str, float]:
+def variance(ledger: pl.DataFrame) -> dict[str, float]:
     """Shares of the variance of the gains by model, task, technique, their interactions and the seed; empty for a ledger with gaps."""
-    gains, _ = leaderboard.gains_by_seed(rows)
+    gains, _ = leaderboard.gains_by_seed(ledger)
     return variance_shares(gains, ("model", "task", "technique")) if np.isfinite(gains).all() else {}
 
 
@@ -154,7 +154,7 @@ def levelled(suite: Suite) -> tuple[float, int]:
     """Share of runs whose val accuracy rises by less than a point over the last fifth of the epochs, and the number of runs."""
     rises = []
     for model in suite.models:
-        for notes in ledger.runs(suite.ledger, model.name).values():
+        for notes in ledger_files.runs(suite.ledger, model.name).values():
             curve = notes["val"]
             rises.append(curve[-1] - curve[max(0, int(len(curve) * 0.8) - 1)])
     return (float(np.mean(np.array(rises) < 0.01)), len(rises)) if rises else (0.0, 0)
@@ -165,9 +165,9 @@ def _mean(values: Floats, form: str) -> str:
     return format(known.mean(), form) if len(known) else ""
 
 
-def table(suite: Suite, rows: list[Row]) -> list[list[str]]:
+def table(suite: Suite, ledger: pl.DataFrame) -> list[list[str]]:
     """Per task: group, classes, zero-shot accuracy (mean, lowest, highest over models), mean gain per technique."""
-    before, m = zero_shot(suite, rows), leaderboard.summarise_ledger(rows)
+    before, m = zero_shot(suite, ledger), leaderboard.summarise_ledger(ledger)
     place = {name: j for j, name in enumerate(m.tasks)}
     lines = []
     for j, card in enumerate(suite.tasks):

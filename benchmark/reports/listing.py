@@ -75,11 +75,11 @@ def _tasks(args: argparse.Namespace, suite: Suite) -> None:
     from benchmark.reports import health
     from benchmark.reports import ranking as rank
 
-    rows = rank.measurements(suite)
-    techniques = sorted({row.technique for row in rows})
+    ledger = rank.measurements(suite)
+    techniques = sorted(ledger["technique"].unique())
     print(
         tabulate(
-            health.table(suite, rows),
+            health.table(suite, ledger),
             [
                 "task",
                 "what it shows",
@@ -92,7 +92,7 @@ def _tasks(args: argparse.Namespace, suite: Suite) -> None:
             disable_numparse=True,
         )
     )
-    checks = health.check(suite, rows)
+    checks = health.check(suite, ledger)
     print(
         "\n"
         + tabulate(
@@ -101,7 +101,7 @@ def _tasks(args: argparse.Namespace, suite: Suite) -> None:
             disable_numparse=True,
         )
     )
-    if shares := health.variance(rows):
+    if shares := health.variance(ledger):
         print("\nThe gains vary with: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
 
 

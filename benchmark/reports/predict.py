@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 import leaderboard
 import scorers
 from benchmark.errors import LedgerError
 from benchmark.scoring import scoring as score
-from benchmark.scoring.scoring import Cell
-from leaderboard import Measured, Row, prediction
+from leaderboard import Measured, prediction
 from leaderboard.prediction import Quality
 
 Floats = NDArray[np.float64]
@@ -56,27 +56,31 @@ class Predictions:
     curves: tuple[Curve, ...]
 
 
-def features(cells: Sequence[Cell], m: Measured, names: Sequence[str]) -> Floats:
+def features(scores: pl.DataFrame, m: Measured, names: Sequence[str]) -> Floats:
     """(tasks, models, len(names)) scores that hold for every technique, NaN where a scorer abstained."""
     table = np.full((len(m.tasks), len(m.models), len(names)), np.nan)
-    places: list[dict[str, int]] = [{x: i for i, x in enumerate(of)} for of in (m.tasks, m.models, names)]
-    for c in cells:
-        at = tuple(place.get(name) for place, name in zip(places, (c.task, c.model, c.scorer), strict=True))
-        if c.score is not None and not c.technique and None not in at:
-            table[at] = c.score
+    axes = {"task": m.tasks, "model": m.models, "scorer": names}
+    used = scores.filter(
+        pl.col("technique") == "",
+        pl.col("score").is_not_null(),
+        *(pl.col(axis).is_in(list(values)) for axis, values in axes.items()),
+    )
+    index = {axis: {name: i for i, name in enumerate(values)} for axis, values in axes.items()}
+    places = tuple(np.array([index[axis][name] for name in used[axis]], np.intp) for axis in axes)
+    table[places] = used["score"].to_numpy()
     return table
 
 
-def predict(suite: str, cells: Sequence[Cell], rows: Sequence[Row]) -> Predictions:
-    """Every scorer of `cells` alone, the combination, and the mean, for every technique of the ledger."""
-    m = leaderboard.summarise_ledger(rows)
+def predict(suite: str, scores: pl.DataFrame, ledger: pl.DataFrame) -> Predictions:
+    """Every scorer of `scores` alone, the combination, and the mean, for every technique of the ledger."""
+    m = leaderboard.summarise_ledger(ledger)
     if len(m.tasks) < 3:
         raise LedgerError(
             f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"
         )
-    names = sorted({c.scorer for c in cells if not c.technique})
+    names = sorted(scores.filter(pl.col("technique") == "")["scorer"].unique())
     sets = {"the mean": [], "combination": list(COMBINATION)} | {name: [name] for name in names}
-    tables = {predictor: features(cells, m, of) for predictor, of in sets.items()}
+    tables = {predictor: features(scores, m, of) for predictor, of in sets.items()}
     lines, curves = [], []
     known = [n for n in (2, 3, 5, 8, 12, 16, 20) if n <= len(m.tasks) - 2]
     for technique in m.techniques:

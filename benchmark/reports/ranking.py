@@ -6,11 +6,11 @@ import inspect
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 import leaderboard
@@ -19,12 +19,12 @@ from benchmark.embedding.cache import Cache
 from benchmark.errors import LedgerError
 from benchmark.files import write
 from benchmark.finetuning import measure
-from benchmark.scoring.scoring import Cell, select_scorers
+from benchmark.scoring.scoring import select_scorers
 from benchmark.suites.suite import Suite
 from benchmark.tasks import sources
 from benchmark.tasks.cards import Card
 from benchmark.tasks.fingerprint import task_fingerprint
-from leaderboard import Board, Measured, Row, Score
+from leaderboard import Board, Measured
 from leaderboard.literature import clip_rows
 from leaderboard.page import ScorerWords, TaskWords, write_page
 
@@ -32,7 +32,7 @@ SAMPLES, SAMPLE_SIZE = 8, 64  # images that a task's page shows, and their pixel
 KEY = ("scorer", "target", "technique", "axis", "measure")
 
 
-def measurements(suite: Suite) -> list[Row]:
+def measurements(suite: Suite) -> pl.DataFrame:
     """The rows of a suite's ledger that belong to its models, tasks and techniques; of a suite with a published ledger, those."""
     if suite.published:
         return _published(suite)
@@ -40,103 +40,97 @@ def measurements(suite: Suite) -> list[Row]:
         raise LedgerError(
             f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.requested or suite.name}` makes one"
         )
-    models, tasks = {m.name for m in suite.models}, {t.name for t in suite.tasks}
-    techniques = {t.name for t in suite.techniques}
     measure.check_conditions(suite)
-    rows = [
-        row
-        for row in leaderboard.read_ledger(suite.ledger)
-        if row.model in models and row.technique in techniques and row.trained_on in tasks and row.evaluated_on in tasks
-    ]
-    if not rows:
+    ledger = leaderboard.read_ledger(suite.ledger)
+    tasks = [task.name for task in suite.tasks]
+    rows = ledger.filter(
+        pl.col("model").is_in([model.name for model in suite.models]),
+        pl.col("technique").is_in([technique.name for technique in suite.techniques]),
+        pl.col("trained_on").is_in(tasks),
+        pl.col("evaluated_on").is_in(tasks),
+    )
+    if rows.is_empty():
         raise LedgerError(
             f"{suite.ledger}: holds no run of the models, tasks and techniques asked for; `python -m benchmark measure` adds them"
         )
     return rows
 
 
-def _published(suite: Suite) -> list[Row]:
+def _published(suite: Suite) -> pl.DataFrame:
     """Rows that others measured and published, under this suite's names for models and techniques."""
-    models, tasks = {m.load: m.name for m in suite.models}, {t.name for t in suite.tasks}
-    rows = []
+    models, tasks = {m.load: m.name for m in suite.models}, [t.name for t in suite.tasks]
+    tables = []
     for technique in suite.techniques:
-        source, _, theirs = suite.published[technique.name].partition("/")
-        rows += [
-            replace(row, model=models[row.model], technique=technique.name)
-            for row in clip_rows(source, theirs)
-            if row.model in models and row.trained_on in tasks and row.evaluated_on in tasks
-        ]
-    if not rows:
+        source, _, published_name = suite.published[technique.name].partition("/")
+        rows = clip_rows(source, published_name).filter(
+            pl.col("model").is_in(list(models)), pl.col("trained_on").is_in(tasks), pl.col("evaluated_on").is_in(tasks)
+        )
+        tables.append(
+            rows.with_columns(pl.col("model").replace_strict(models), pl.lit(technique.name).alias("technique"))
+        )
+    ledger = pl.concat(tables)
+    if ledger.is_empty():
         raise LedgerError(f"suite '{suite.name}': nothing is published on the models, tasks and techniques asked for")
-    return rows
+    return ledger
 
 
-def ledger_scores(rows: Sequence[Row], names: Sequence[str] | None) -> list[Cell]:
+def ledger_scores(ledger: pl.DataFrame, names: Sequence[str] | None) -> pl.DataFrame:
     """Scores of the scorers that read the ledger (`static_rank`): one per technique and target, from the other tasks alone."""
-    cells = []
-    m = leaderboard.summarise_ledger(rows)
+    rows: list[dict[str, Any]] = []
+    m = leaderboard.summarise_ledger(ledger)
     for name, function in select_scorers(names).items():
         if "ledger" not in function.spec.needs:
             continue
         for technique, targets in m.values.items():
             for target, values in targets.items():
-                for i, model in enumerate(m.models):
-                    for j, task in enumerate(m.tasks):
-                        e = scorers.Embeddings([[0.0]], [0], ledger=leaderboard.ranks_elsewhere(values, i, j))
-                        try:
-                            cell = Cell(name, model, task, function(e), technique=technique, target=target)
-                        except Exception as problem:
-                            said = scorers.reason(problem)
-                            cell = Cell(name, model, task, None, said, technique=technique, target=target)
-                        cells.append(cell)
-    return cells
-
-
-def score_table(cells: Sequence[Cell]) -> list[Score]:
-    return [
-        Score(c.scorer, c.model, c.task, c.score, c.technique, c.target, None if c.technique else c.seconds)
-        for c in cells
-    ]
+                for i, j in np.ndindex(*values.shape):
+                    e = scorers.Embeddings([[0.0]], [0], ledger=leaderboard.ranks_elsewhere(values, i, j))
+                    row = {"scorer": name, "model": m.models[i], "task": m.tasks[j]}
+                    row |= {"technique": technique, "target": target}
+                    try:
+                        rows.append(row | {"score": function(e)})
+                    except Exception as problem:
+                        rows.append(row | {"abstained": scorers.reason(problem)})
+    return leaderboard.score_table(rows)
 
 
 def suite_board(
-    suite: str, cells: Sequence[Cell], rows: Sequence[Row], cache: Cache, permutations: int = 2000
+    suite: str, scores: pl.DataFrame, ledger: pl.DataFrame, cache: Cache, permutations: int = 2000
 ) -> Board:
     """The board of these scores on these measurements, kept in the cache under all that decides it."""
     orientation = _orientation()
-    table = score_table(cells)
-    given = json.dumps([[vars(s) for s in table], [vars(r) for r in rows], orientation, permutations, suite])
+    given = [scores.write_csv(), ledger.write_csv(), json.dumps([orientation, permutations, suite])]
     code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.glob("*.py")))
-    key = {"kind": "boards", "suite": suite, "of": hashlib.sha256(given.encode() + code).hexdigest()}
+    key = {"kind": "boards", "suite": suite, "of": hashlib.sha256("\0".join(given).encode() + code).hexdigest()}
 
     def compute() -> dict[str, NDArray[np.uint8]]:
-        made = leaderboard.make_board(table, rows, orientation=orientation, permutations=permutations, suite=suite)
+        made = leaderboard.make_board(scores, ledger, orientation=orientation, permutations=permutations, suite=suite)
         return {"board": np.frombuffer(leaderboard.to_json(made).encode(), np.uint8)}
 
     return leaderboard.from_json(cache.get(key, compute)["board"].tobytes().decode())
 
 
-def rank_tables(scores_path: Path, gains_path: Path) -> tuple[Board, list[Score], Measured, list[str]]:
+def rank_tables(scores_path: Path, gains_path: Path) -> tuple[Board, pl.DataFrame, Measured, list[str]]:
     """The board of a table of scores on a table of measurements, both tables, and a line for each kind of row without a partner.
 
     Baselines that the measurements alone give, and the scores lack, are added. Known scorers are turned as they declare.
     """
     table, m = leaderboard.read_scores(scores_path), leaderboard.read_measurements(gains_path)
-    given = {s.scorer for s in table}
-    added = [s for s in leaderboard.baselines(m) if s.scorer not in given]
-    board = leaderboard.make_board(table + added, m, orientation=_orientation(), suite=scores_path.stem)
+    baselines = leaderboard.baselines(m).filter(~pl.col("scorer").is_in(table["scorer"].unique().to_list()))
+    both = pl.concat([table, baselines])
+    board = leaderboard.make_board(both, m, orientation=_orientation(), suite=scores_path.stem)
     left_out = []
     for what, here, there in (
-        ("model", {s.model for s in table}, set(m.models)),
-        ("task", {s.task for s in table}, set(m.tasks)),
+        ("model", set(table["model"]), set(m.models)),
+        ("task", set(table["task"]), set(m.tasks)),
     ):
         for path, extra in ((scores_path, here - there), (gains_path, there - here)):
             if extra:
                 names = ", ".join(sorted(extra)[:5]) + (", ..." if len(extra) > 5 else "")
                 left_out.append(f"{path}: left out, since the other table lacks them: {len(extra)} {what}s ({names})")
-    if empty := sum(s.score is None for s in table):
+    if empty := table["score"].null_count():
         left_out.append(f"{scores_path}: {empty} of {len(table)} scores are empty and count as abstentions")
-    return board, table + added, m, left_out
+    return board, both, m, left_out
 
 
 def _orientation() -> dict[str, dict[str, int]]:
@@ -180,7 +174,7 @@ def write_results(
     board: Board,
     folder: Path,
     command: str,
-    table: Sequence[Score],
+    table: pl.DataFrame,
     m: Measured,
     tasks: Mapping[str, TaskWords] | None = None,
     figures: bool = False,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 import leaderboard
@@ -22,7 +23,7 @@ from benchmark.reports.predict import COMBINATION
 from benchmark.scoring import scoring as score
 from benchmark.suites.suite import Suite
 from benchmark.tasks.cards import Card
-from leaderboard import Measured, Row, prediction
+from leaderboard import Measured, prediction
 from leaderboard.prediction import Quality
 
 Floats = NDArray[np.float64]
@@ -96,7 +97,7 @@ class Recommendation:
 
 def recommend(
     suite: Suite,
-    rows: Sequence[Row],
+    ledger: pl.DataFrame,
     card: Card,
     cache: Cache,
     jobs: int = 1,
@@ -109,16 +110,16 @@ def recommend(
     """
     left_out = any(task.name == card.name and task.fingerprint() == card.fingerprint() for task in suite.tasks)
     if left_out:
-        rows = [row for row in rows if card.name not in (row.trained_on, row.evaluated_on)]
+        ledger = ledger.filter(pl.col("trained_on") != card.name, pl.col("evaluated_on") != card.name)
         suite = suite.subset(None, [task.name for task in suite.tasks if task.name != card.name])
-    m = leaderboard.summarise_ledger(rows)
+    m = leaderboard.summarise_ledger(ledger)
     if len(m.tasks) < 3:
         raise LedgerError(
             f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"
         )
     models = [next(model for model in suite.models if model.name == name) for name in m.models]
-    cells = score.score_suite(suite, list(COMBINATION), cache, jobs, quiet).cells
-    known = predict.features(cells, m, COMBINATION)
+    scores = score.score_suite(suite, list(COMBINATION), cache, jobs, quiet).scores
+    known = predict.features(scores, m, COMBINATION)
     here = own_features(suite, models, card, cache, jobs)
     zero_shot = 1 - here[:, COMBINATION.index("headroom")]
     choices = []

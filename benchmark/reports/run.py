@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 import leaderboard
 from benchmark import files
 from benchmark.embedding.cache import Cache
@@ -32,7 +34,7 @@ def run(
     """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
     functions = score.select_scorers(names)
     seconds: dict[str, float] = {}
-    rows = rank.measurements(suite)
+    ledger = rank.measurements(suite)
 
     started = time.perf_counter()
     encoded = embed_suite(suite, cache, jobs, quiet)
@@ -40,20 +42,18 @@ def run(
 
     started = time.perf_counter()
     scored = score.score_suite(suite, list(functions), cache, jobs, quiet)
-    cells = scored.cells + rank.ledger_scores(rows, list(functions))
-    score.report_raised(cells)
+    scores = pl.concat([scored.scores, rank.ledger_scores(ledger, list(functions))])
+    score.report_raised(scores)
     seconds["score"] = time.perf_counter() - started
 
     started = time.perf_counter()
-    board = rank.suite_board(suite.name, cells, rows, cache)
-    measured = leaderboard.summarise_ledger(rows)
-    paths = rank.write_results(
-        board, out, command, rank.score_table(cells), measured, rank.task_words(suite, cache), figures
-    )
+    board = rank.suite_board(suite.name, scores, ledger, cache)
+    measured = leaderboard.summarise_ledger(ledger)
+    paths = rank.write_results(board, out, command, scores, measured, rank.task_words(suite, cache), figures)
     seconds["rank"] = time.perf_counter() - started
 
     paths += [out / "scores.csv", out / "run.json"]
-    files.write(paths[-2], score.to_csv(cells))
+    files.write(paths[-2], leaderboard.scores_to_csv(scores))
     files.write(
         paths[-1],
         json.dumps(

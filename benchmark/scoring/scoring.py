@@ -1,19 +1,19 @@
 """Scoring: run scorers over cached embeddings, through a cache of scores."""
 
-import csv
 import hashlib
-import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+import leaderboard
 import scorers
 from benchmark.embedding import jobs as embed
 from benchmark.embedding.cache import Cache, key_digest
@@ -29,27 +29,14 @@ from benchmark.tasks.cards import Card
 # What a scorer may need of the other models or tasks of a suite; its score then depends on them too.
 POOL_NEEDS = ("label_views", "general")
 ROWS, LARGE = 8192, 20_000_000  # rows of a posterior made at a time, and numbers of one that is large
-COLUMNS = ("scorer", "model", "task", "technique", "target", "score", "abstained", "seconds")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One score of one (model, task); `technique` and `target` are blank where the score holds for all of them."""
-
-    scorer: str
-    model: str
-    task: str
-    score: float | None
-    abstained: str = ""
-    seconds: float = 0.0
-    technique: str = ""
-    target: str = ""
-
-
-@dataclass
 class Scored:
-    cells: list[Cell] = field(default_factory=list)
-    computed: int = 0
+    """scores: columns `leaderboard.tables.SCORES`.  computed: how many of them were not in the cache."""
+
+    scores: pl.DataFrame
+    computed: int
 
 
 def select_scorers(names: Sequence[str] | None) -> dict[str, Any]:
@@ -239,25 +226,22 @@ def score_suite(suite: Suite, names: Sequence[str] | None, cache: Cache, jobs: i
             results[model.name, card.name] = {name: kept[wanted[name]] for name in direct if wanted[name] in kept}
             if lacking := [name for name in direct if wanted[name] not in kept]:
                 todo.append((model, card, lacking))
-    scored = Scored(computed=sum(len(lacking) for _, _, lacking in todo))
     if todo:
         from joblib import delayed
 
         made = parallel((delayed(score_cell)(suite, *item, cache.root) for item in todo), jobs)
         for (model, card, _), result in zip(todo, progress(made, len(todo), "score", quiet), strict=True):
             results[model.name, card.name] |= result
+    rows: list[dict[str, Any]] = []
     for name in direct:
         for card in suite.training_tasks:
-            scored.cells += _cells(
-                name,
-                functions[name],
-                card.name,
-                {model.name: results[model.name, card.name][name] for model in suite.models},
-            )
-    return scored
+            of_models = {model.name: results[model.name, card.name][name] for model in suite.models}
+            rows += _score_rows(name, functions[name], card.name, of_models)
+    return Scored(leaderboard.score_table(rows), sum(len(lacking) for _, _, lacking in todo))
 
 
-def _cells(name: str, function: Any, task: str, results: Mapping[str, Mapping[str, Any]]) -> Iterable[Cell]:
+def _score_rows(name: str, function: Any, task: str, results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One scorer's rows on one task; a pool-relative score is combined over the models."""
     values: dict[str, float | None] = {model: result["score"] for model, result in results.items()}
     reasons = {model: result["abstained"] for model, result in results.items()}
     if function.spec.pool:
@@ -269,7 +253,17 @@ def _cells(name: str, function: Any, task: str, results: Mapping[str, Mapping[st
         except Exception as problem:
             values |= dict.fromkeys(pool, None)
             reasons |= dict.fromkeys(pool, scorers.reason(problem))
-    return [Cell(name, model, task, values[model], reasons[model], results[model]["seconds"]) for model in results]
+    return [
+        {
+            "scorer": name,
+            "model": model,
+            "task": task,
+            "score": values[model],
+            "abstained": reasons[model],
+            "seconds": result["seconds"],
+        }
+        for model, result in results.items()
+    ]
 
 
 def report_load_failures() -> None:
@@ -278,32 +272,8 @@ def report_load_failures() -> None:
         print(f"scorer '{name}' {reason}; the others go on", file=sys.stderr)
 
 
-def report_raised(cells: Iterable[Cell]) -> None:
+def report_raised(scores: pl.DataFrame) -> None:
     """Name on stderr the scorers that raised, with the first reason: a fault of theirs, where an abstention is none."""
-    faults: dict[str, list[str]] = {}
-    for cell in cells:
-        if cell.abstained.startswith("raised "):
-            faults.setdefault(cell.scorer, []).append(cell.abstained)
-    for name, reasons in faults.items():
-        print(f"scorer '{name}' abstains on {len(reasons)} cells: {reasons[0]}", file=sys.stderr)
-
-
-def to_csv(cells: Iterable[Cell]) -> str:
-    """The score table as text: `score` with full precision, blank where the scorer abstained."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for c in cells:
-        writer.writerow(
-            [
-                c.scorer,
-                c.model,
-                c.task,
-                c.technique,
-                c.target,
-                "" if c.score is None else repr(c.score),
-                c.abstained,
-                f"{c.seconds:.2g}",
-            ]
-        )
-    return text.getvalue()
+    raised = scores.filter(pl.col("abstained").str.starts_with("raised "))
+    for (name,), rows in raised.group_by("scorer", maintain_order=True):
+        print(f"scorer '{name}' abstains on {len(rows)} cells: {rows['abstained'][0]}", file=sys.stderr)

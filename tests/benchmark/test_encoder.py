@@ -234,12 +234,12 @@ def test_text_scorers_abstain_on_a_vision_only_model_and_source_scorers_do_not(
     loaded = replace(loaded, models=(*loaded.models, vision))
     cache = Cache(tmp_path / "cache")
     embed_suite(loaded, cache, 1, quiet=True)
-    cells = {(c.scorer, c.model): c for c in score.score_suite(loaded, None, cache).cells}
+    cells = {(c["scorer"], c["model"]): c for c in score.score_suite(loaded, None, cache).scores.to_dicts()}
     for name in ("leep", "nce", "logme", "pactran_dirichlet", "knn", "etran", "n_parameters"):
-        assert cells[name, "vit"].score is not None, (name, cells[name, "vit"].abstained)
+        assert cells[name, "vit"]["score"] is not None, (name, cells[name, "vit"]["abstained"])
     for name in ("iimm", "zero_shot_margin", "modality_gap"):
-        assert "text" in cells[name, "vit"].abstained
-        assert cells[name, "clip-things"].score is not None
+        assert "text" in cells[name, "vit"]["abstained"]
+        assert cells[name, "clip-things"]["score"] is not None
     with pytest.raises(InputError, match=r"model 'vit' is vision-only.*leave it out with --models"):
         measure.measure(loaded, loaded, cache.root, 1, quiet=True)
 

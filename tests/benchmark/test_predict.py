@@ -7,17 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import leaderboard
 from benchmark.reports import predict
-from benchmark.scoring.scoring import Cell
-from leaderboard import Row
 
 MODELS, TASKS = [f"m{i}" for i in range(4)], [f"t{j:02d}" for j in range(14)]
 
 
-def planted() -> tuple[list[Cell], list[Row]]:
+def planted() -> tuple[pl.DataFrame, pl.DataFrame]:
     """Gain is .6 headroom + .3 linear_probe − .4 (points of a small noise); a score `noise` says nothing; `shy` scores one task."""
     rng = np.random.default_rng(0)
     cells, rows = [], []
@@ -26,13 +25,25 @@ def planted() -> tuple[list[Cell], list[Row]]:
             headroom, probe = rng.uniform(0.2, 0.8, 2)
             gain = 0.6 * headroom + 0.3 * probe - 0.2 + 0.01 * rng.normal()
             known = {"headroom": headroom, "linear_probe": probe, "iimm": rng.normal(), "noise": rng.normal()}
-            cells += [Cell(name, model, task, value) for name, value in known.items()]
-            cells += [Cell("shy", model, task, rng.normal() if task == "t00" else None), Cell("same", model, task, 1.0)]
-            cells.append(Cell("static_rank", model, task, gain, technique="full", target="gain"))
+            cells += [{"scorer": name, "model": model, "task": task, "score": value} for name, value in known.items()]
+            cells += [
+                {"scorer": "shy", "model": model, "task": task, "score": rng.normal() if task == "t00" else None},
+                {"scorer": "same", "model": model, "task": task, "score": 1.0},
+            ]
+            cells.append(
+                {
+                    "scorer": "static_rank",
+                    "model": model,
+                    "task": task,
+                    "score": gain,
+                    "technique": "full",
+                    "target": "gain",
+                }
+            )
             for other in TASKS:
                 lost = gain if other == task else -0.1 * headroom
-                rows.append(Row(model, "full", 0, task, other, 0.5, 0.5 + lost))
-    return cells, rows
+                rows.append((model, "full", 0, task, other, 0.5, 0.5 + lost))
+    return leaderboard.score_table(cells), leaderboard.ledger_table(rows)
 
 
 def test_planted_predictors_are_found_and_the_ledgers_own_left_out() -> None:
@@ -57,9 +68,7 @@ def test_features_are_placed_by_name() -> None:
     m = leaderboard.summarise_ledger(rows)
     table = predict.features(cells[::-1], m, ["linear_probe", "shy"])
     assert table.shape == (14, 4, 2)
-    assert table[3, 2, 0] == next(
-        c.score for c in cells if (c.scorer, c.model, c.task) == ("linear_probe", "m2", "t03")
-    )
+    assert table[3, 2, 0] == cells.filter(scorer="linear_probe", model="m2", task="t03")["score"][0]
     assert np.isfinite(table[..., 1]).sum() == 4
 
 

@@ -88,8 +88,8 @@ def test_a_real_architecture_embeds_scores_and_takes_a_step_of_every_technique(
     steps = "".join(f"[techniques.{name}]\n{STEP}" for name in TECHNIQUES)
     loaded, cache = write_suite(tmp_path, 'load = "local-dir:weights"', steps), Cache(tmp_path / "cache")
     assert embed_suite(loaded, cache, 1, quiet=True) == 16
-    cells = score.score_suite(loaded, ["iimm", "logme", "leep", "zero_shot_margin"], cache).cells
-    assert {c.scorer for c in cells if c.score is not None} >= {"iimm", "leep", "zero_shot_margin"}, cells
+    cells = score.score_suite(loaded, ["iimm", "logme", "leep", "zero_shot_margin"], cache).scores
+    assert set(cells.filter(cells["score"].is_not_null())["scorer"]) >= {"iimm", "leep", "zero_shot_margin"}, cells
     assert measure.measure(loaded, replace(loaded, tasks=loaded.tasks[:1]), cache.root, 1, quiet=True) == len(
         TECHNIQUES
     )

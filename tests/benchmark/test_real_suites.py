@@ -4,12 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+import leaderboard
 from benchmark.errors import LedgerError, SuiteError
 from benchmark.reports import ranking as rank
 from benchmark.reports.plan import plan
-from benchmark.scoring.scoring import Cell
 from benchmark.suites import suite
 
 
@@ -122,15 +123,15 @@ def test_a_dry_run_of_what_is_here_has_nothing_to_fetch(measured: Path) -> None:
 def test_published_measurements_are_the_ledger() -> None:
     loaded = suite.load("clip-published")
     rows = rank.measurements(loaded)
-    full = [r for r in rows if r.technique == "full" and r.trained_on == r.evaluated_on]
-    assert {r.model for r in full} == {m.name for m in loaded.models}
+    full = rows.filter(pl.col("technique") == "full", pl.col("trained_on") == pl.col("evaluated_on"))
+    assert set(full["model"]) == {m.name for m in loaded.models}
     assert len(full) == 102
-    row = next(r for r in full if (r.model, r.trained_on) == ("RN50-openai", "dtd"))
-    assert (row.before, row.after) == (0.4122, 0.7314)
-    again = [r for r in rows if r.technique == "full (fusion_bench)"]
-    assert any(r.trained_on != r.evaluated_on for r in again)  # forgetting
+    row = full.filter(model="RN50-openai", trained_on="dtd")
+    assert row.select("before", "after").row(0) == (0.4122, 0.7314)
+    again = rows.filter(technique="full (fusion_bench)")
+    assert not again.filter(pl.col("trained_on") != pl.col("evaluated_on")).is_empty()  # forgetting
     narrowed = rank.measurements(loaded.subset(["RN50-openai"], ["dtd", "mnist"], ["full"]))
-    assert {(r.model, r.trained_on) for r in narrowed} == {("RN50-openai", "dtd"), ("RN50-openai", "mnist")}
+    assert set(narrowed.select("model", "trained_on").iter_rows()) == {("RN50-openai", "dtd"), ("RN50-openai", "mnist")}
     with pytest.raises(LedgerError, match="nothing is published on"):
         rank.measurements(loaded.subset(["RN50-openai"], ["pcam"], ["full"]))
 
@@ -140,11 +141,18 @@ def test_scores_are_ranked_against_what_was_published(tmp_path: Path) -> None:
 
     loaded = suite.load("clip-published").subset(None, None, ["full"])
     rows = rank.measurements(loaded)
-    gains = {(r.model, r.trained_on): r.after - r.before for r in rows if r.trained_on == r.evaluated_on}
+    own = rows.filter(pl.col("trained_on") == pl.col("evaluated_on"))
+    gains = {(r["model"], r["trained_on"]): r["after"] - r["before"] for r in own.iter_rows(named=True)}
     chance = np.random.default_rng(0)
-    cells = [Cell("knows", *place, gain) for place, gain in gains.items()]
-    cells += [Cell("noise", *place, float(chance.normal())) for place in gains]
-    board = rank.suite_board(loaded.name, cells, rows, Cache(tmp_path), permutations=100)
+    cells = [
+        {"scorer": "knows", **dict(zip(("model", "task"), place, strict=True)), "score": gain}
+        for place, gain in gains.items()
+    ]
+    cells += [
+        {"scorer": "noise", **dict(zip(("model", "task"), place, strict=True)), "score": float(chance.normal())}
+        for place in gains
+    ]
+    board = rank.suite_board(loaded.name, leaderboard.score_table(cells), rows, Cache(tmp_path), permutations=100)
     best = {
         (line.scorer, line.axis): line.value
         for line in board.lines

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 import leaderboard
@@ -40,7 +41,7 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     assert len(found.choices) == 4
     assert [c.accuracy.value for c in found.choices] == sorted((c.accuracy.value for c in found.choices), reverse=True)
     m = leaderboard.summarise_ledger(rows)
-    cells = score.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).cells
+    cells = score.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).scores
     known = predict.features(cells, m, predict.COMBINATION)
     here = recommend.own_features(loaded, loaded.models, card, cache, 1)
     for choice in found.choices:
@@ -66,7 +67,7 @@ def test_a_task_of_the_suite_teaches_nothing_about_itself(own: Path, loaded: sui
     card = loaded.tasks[0]
     found = recommend.recommend(loaded, rows, card, cache, quiet=True)
     assert found.left_out
-    forged = [dataclasses.replace(r, after=1.0) if r.trained_on == card.name else r for r in rows]
+    forged = rows.with_columns(pl.when(trained_on=card.name).then(1.0).otherwise("after").alias("after"))
     again = recommend.recommend(loaded, forged, card, cache, quiet=True)
     assert again.choices == found.choices
     assert "left out of what the predictions are fitted on" in recommend.render(found, "text")

@@ -4,10 +4,10 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.stats import kendalltau, linregress, pearsonr, spearmanr, weightedtau
 
@@ -15,11 +15,11 @@ import leaderboard
 from leaderboard import (
     Board,
     LeaderboardError,
-    Row,
-    Score,
+    ledger_table,
     make_board,
     ranks_elsewhere,
     render,
+    score_table,
     static_rank,
     summarise_ledger,
 )
@@ -31,34 +31,40 @@ AFTER = BEFORE + RNG.uniform(-0.05, 0.5, (6, 12))
 LOST = RNG.uniform(0, 0.1, (6, 12))
 
 
-def ledger(models: Sequence[str] = MODELS, tasks: Sequence[str] = TASKS, seeds: Sequence[int] = (0,)) -> list[Row]:
+def ledger(models: Sequence[str] = MODELS, tasks: Sequence[str] = TASKS, seeds: Sequence[int] = (0,)) -> pl.DataFrame:
     """Every run evaluated on its own task and on two others, where it loses LOST and LOST + .02."""
     rows = []
     for i, model in enumerate(models):
         for j, task in enumerate(tasks):
             for seed in seeds:
                 place = (model, "full", seed, task)
-                rows.append(Row(*place, task, BEFORE[i, j], AFTER[i, j] + 0.01 * seed))
+                rows.append((*place, task, BEFORE[i, j], AFTER[i, j] + 0.01 * seed))
                 for k in (1, 2):
                     other = tasks[(j + k) % len(tasks)]
-                    rows.append(Row(*place, other, 0.9, 0.9 - LOST[i, j] - 0.02 * (k - 1)))
-    return rows
+                    rows.append((*place, other, 0.9, 0.9 - LOST[i, j] - 0.02 * (k - 1)))
+    return ledger_table(rows)
 
 
-def table(name: str, value: Callable[[int, int], float | None]) -> list[Score]:
-    return [Score(name, m, t, value(i, j), seconds=0.25) for i, m in enumerate(MODELS) for j, t in enumerate(TASKS)]
+def table(name: str, value: Callable[[int, int], float | None]) -> list[dict[str, object]]:
+    return [
+        {"scorer": name, "model": m, "task": t, "score": value(i, j), "seconds": 0.25}
+        for i, m in enumerate(MODELS)
+        for j, t in enumerate(TASKS)
+    ]
 
 
 NOISE = RNG.normal(size=(6, 12))
-SCORES = [
-    *table("noise", lambda i, j: NOISE[i, j]),
-    *table("oracle", lambda i, j: AFTER[i, j] - BEFORE[i, j]),
-    *table("against", lambda i, j: BEFORE[i, j] - AFTER[i, j]),
-    *table("headroom", lambda i, j: 1 - BEFORE[i, j]),
-    *table("size", lambda i, j: float(i)),
-    *table("same", lambda i, j: 1.0),
-    *table("half", lambda i, j: NOISE[i, j] if j % 2 else None),
-]
+SCORES = score_table(
+    [
+        *table("noise", lambda i, j: NOISE[i, j]),
+        *table("oracle", lambda i, j: AFTER[i, j] - BEFORE[i, j]),
+        *table("against", lambda i, j: BEFORE[i, j] - AFTER[i, j]),
+        *table("headroom", lambda i, j: 1 - BEFORE[i, j]),
+        *table("size", lambda i, j: float(i)),
+        *table("same", lambda i, j: 1.0),
+        *table("half", lambda i, j: NOISE[i, j] if j % 2 else None),
+    ]
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +112,7 @@ def test_planted_correlations_come_out(board: Board) -> None:
 
 def test_no_interval_from_few_tasks_and_models_and_no_number_without_one() -> None:
     models, tasks = MODELS[:4], TASKS[:4]
-    some = [s for s in SCORES if s.task in tasks and s.model in models]
+    some = SCORES.filter(pl.col("task").is_in(tasks), pl.col("model").is_in(models))
     board = make_board(some, ledger(models, tasks), permutations=100)
     line = board.find("noise", "full", "gain", "tasks", "pearson")
     assert line.value is not None
@@ -146,10 +152,11 @@ def test_a_score_of_few_cells_is_compared_on_those(board: Board) -> None:
 
 
 def test_a_score_is_compared_with_a_baseline_of_few_cells_on_those() -> None:
-    some = [s for s in SCORES if s.scorer != "headroom" or int(s.task[1:]) % 2]
-    alike = [replace(s, scorer="alike") for s in SCORES if s.scorer == "headroom"]
+    odd = pl.col("task").str.slice(1).cast(pl.Int64) % 2 == 1
+    some = SCORES.filter((pl.col("scorer") != "headroom") | odd)
+    alike = SCORES.filter(pl.col("scorer") == "headroom").with_columns(pl.lit("alike").alias("scorer"))
     lead = (
-        make_board([*some, *alike], ledger(), permutations=20)
+        make_board(pl.concat([some, alike]), ledger(), permutations=20)
         .find("alike", "full", "gain", "tasks", "pearson")
         .over["headroom"]
     )
@@ -158,10 +165,8 @@ def test_a_score_is_compared_with_a_baseline_of_few_cells_on_those() -> None:
 
 def test_a_score_for_one_technique_goes_before_a_general_one_in_any_order() -> None:
     general = table("s", lambda i, j: NOISE[i, j])
-    own = [
-        replace(s, score=AFTER[int(s.model[1:]), int(s.task[1:])], technique="full", target="accuracy") for s in general
-    ]
-    boards = [make_board(rows, ledger(), permutations=20) for rows in (general + own, own + general)]
+    own = [row | {"technique": "full", "target": "accuracy"} for row in table("s", lambda i, j: AFTER[i, j])]
+    boards = [make_board(score_table(rows), ledger(), permutations=20) for rows in (general + own, own + general)]
     assert boards[0] == boards[1]
     assert boards[0].find("s", "full", "accuracy", "tasks", "pearson").value == pytest.approx(1)
 
@@ -200,13 +205,14 @@ def test_static_rank_never_looks_at_the_task_itself() -> None:
 
 def test_tables_without_a_common_cell_are_refused() -> None:
     with pytest.raises(LeaderboardError, match="in common"):
-        make_board([Score("s", "other", "t00", 1.0)], ledger())
+        make_board(score_table([{"scorer": "s", "model": "other", "task": "t00", "score": 1.0}]), ledger())
 
 
 def test_techniques_that_rank_alike_are_stable_and_a_turned_one_is_not() -> None:
-    rows = [replace(r, technique=k) for r in ledger() for k in ("full", "same")]
-    rows += [replace(r, technique="turned", after=r.before - (r.after - r.before) / 5) for r in ledger()]
-    found = make_board(SCORES, rows, permutations=20).stability
+    same = ledger().with_columns(pl.lit("same").alias("technique"))
+    reverse = pl.col("before") - (pl.col("after") - pl.col("before")) / 5
+    turned = ledger().with_columns(pl.lit("turned").alias("technique"), reverse.alias("after"))
+    found = make_board(SCORES, pl.concat([ledger(), same, turned]), permutations=20).stability
     assert found["full"]["another technique"] == pytest.approx(0)  # 1 with one, −1 with the other
     assert found["turned"]["another technique"] == pytest.approx(-1)
     assert set(found["full"]) == {"a model left out", "a task left out", "another technique"}
@@ -215,7 +221,7 @@ def test_techniques_that_rank_alike_are_stable_and_a_turned_one_is_not() -> None
 @pytest.mark.parametrize("form", leaderboard.FORMATS)
 def test_every_format_holds_every_scorer(board: Board, form: str) -> None:
     text = render(board, form)
-    assert all(name in text for name in {s.scorer for s in SCORES})
+    assert all(name in text for name in set(SCORES["scorer"]))
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
@@ -253,20 +259,28 @@ def test_numbers_are_printed_as_papers_do() -> None:
 
 def test_names_cannot_break_out_of_the_table() -> None:
     name = "<img src=x onerror=1>|`*_\n#"
-    board = make_board([Score(name, s.model, s.task, s.score) for s in SCORES[:72]], ledger(), permutations=20)
+    board = make_board(
+        SCORES[:72].with_columns(pl.lit(name).alias("scorer")),
+        ledger(),
+        permutations=20,
+    )
     text = render(board, "md")
     assert "<img" not in text
     assert "|`" not in text
     row = next(line for line in text.splitlines() if "img src" in line)
     assert row.count("|") == text.splitlines()[text.splitlines().index(row) - 1].count("|")
-    formula = make_board([Score("=1+1", s.model, s.task, s.score) for s in SCORES[:72]], ledger(), permutations=20)
+    formula = make_board(
+        SCORES[:72].with_columns(pl.lit("=1+1").alias("scorer")),
+        ledger(),
+        permutations=20,
+    )
     assert "\n'=1+1," in render(formula, "csv")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (Debian: texlive-latex-recommended)")
 def test_latex_compiles_whatever_the_names(tmp_path: Path) -> None:
     names = ["a_b", "50 % of $x^2$ & {y}~#1", "\\input{x}", "Ωmega ☃", "Größe"]
-    scores = [Score(f"{name}{i}", s.model, s.task, s.score) for i, name in enumerate(names) for s in SCORES[:72]]
+    scores = pl.concat([SCORES[:72].with_columns(pl.lit(f"{name}{i}").alias("scorer")) for i, name in enumerate(names)])
     board = make_board(scores, ledger(), permutations=20)
     body = render(board, "latex", made=leaderboard.provenance("python -m benchmark rank --scores a_b%.csv"))
     document = "\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n" + body + "\\end{document}\n"
@@ -284,7 +298,7 @@ HEADER = "model,technique,seed,trained_on,evaluated_on,before,after\n"
     ("text", "message"),
     [
         ("model,technique\na,b\n", "column 'seed' is missing; found model, technique"),
-        (HEADER, "there are no measurements"),
+        (HEADER, "contains no measurements"),
         (HEADER + "a,full,0,t,t,0.5,x\n", "row 2, column 'after': 'x' is not a number"),
         (HEADER + "a,full,0,t,t,0.5,nan\n", "row 2, column 'after': nan is not finite"),
         (HEADER + "a,full,0,t,t,0.5,1.5\n", "column 'after': 1.5 is outside 0..1"),
@@ -308,7 +322,7 @@ def test_bad_ledgers_are_named(text: str, message: str, tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("scorer,model,score\n", "column 'task' is missing"),
-        ("scorer,model,task,score\n", "there are no scores"),
+        ("scorer,model,task,score\n", "contains no scores"),
         ("scorer,model,task,score\ns,m,t,1\ns,m,t,2\n", "row 3: the same score as in"),
         ("scorer,model,task,score\ns,m,t,inf\n", "row 2, column 'score': inf is not finite"),
     ],
@@ -322,4 +336,7 @@ def test_bad_scores_are_named(text: str, message: str, tmp_path: Path) -> None:
 
 def test_an_empty_score_is_an_abstention(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("scorer,model,task,score\ns,m,t,\n")
-    assert leaderboard.read_scores(tmp_path / "s.csv") == [Score("s", "m", "t", None)]
+    assert (
+        leaderboard.read_scores(tmp_path / "s.csv").to_dicts()
+        == score_table([{"scorer": "s", "model": "m", "task": "t"}]).to_dicts()
+    )

@@ -4,8 +4,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import polars as pl
 
-from leaderboard import Row, Score, baselines, make_board, summarise_ledger
+from leaderboard import baselines, ledger_table, make_board, score_table, summarise_ledger
 from leaderboard.figures import write_figures
 from leaderboard.page import fitted, stem
 
@@ -13,11 +14,15 @@ from leaderboard.page import fitted, stem
 def test_a_technique_has_its_intervals_and_the_points_of_iimm_and_of_the_best(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     gain = rng.uniform(0, 0.4, (5, 8))
-    rows = [Row(f"m{i}", "a/b", 0, f"t{j}", f"t{j}", 0.3, 0.3 + gain[i, j]) for i, j in np.ndindex(5, 8)]
-    m = summarise_ledger(rows)
-    scores = baselines(m)
+    rows = [(f"m{i}", "a/b", 0, f"t{j}", f"t{j}", 0.3, 0.3 + gain[i, j]) for i, j in np.ndindex(5, 8)]
+    m = summarise_ledger(ledger_table(rows))
+    scores = []
     for name, value in (("iimm", rng.normal(size=(5, 8))), ("$x_<y$", gain)):
-        scores += [Score(name, f"m{i}", f"t{j}", float(value[i, j])) for i, j in np.ndindex(5, 8)]
+        scores += [
+            {"scorer": name, "model": f"m{i}", "task": f"t{j}", "score": float(value[i, j])}
+            for i, j in np.ndindex(5, 8)
+        ]
+    scores = pl.concat([baselines(m), score_table(scores)])
     board = make_board(scores, m, permutations=99)
     paths = write_figures(tmp_path / "figures", board, scores, m)
     assert [path.name for path in paths] == [

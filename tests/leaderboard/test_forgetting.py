@@ -1,13 +1,13 @@
 """The section on forgetting, of ledgers whose forgetting is planted."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
-from leaderboard import Row, Score, baselines, from_json, make_board, render, summarise_ledger, to_json
+from leaderboard import baselines, from_json, ledger_table, make_board, render, score_table, summarise_ledger, to_json
 
 MODELS, TASKS = [f"m{i}" for i in range(5)], [f"t{j:02}" for j in range(12)]
 RNG = np.random.default_rng(5)
@@ -19,27 +19,29 @@ LOST = {
 LOST["harsh"][:, 7] += 0.3
 
 
-def ledger(alone: tuple[str, ...] = ()) -> list[Row]:
+def ledger(alone: tuple[str, ...] = ()) -> pl.DataFrame:
     """Each run gains .2 and is evaluated on one other task, unless its technique is evaluated alone."""
     rows = []
     for technique, lost in LOST.items():
         for i, j in np.ndindex(*lost.shape):
             place = (MODELS[i], technique, 0, TASKS[j])
-            rows.append(Row(*place, TASKS[j], 0.5, 0.7))
+            rows.append((*place, TASKS[j], 0.5, 0.7))
             if technique not in alone:
-                rows.append(Row(*place, TASKS[j - 1], 0.9, 0.9 - lost[i, j]))
-    return rows
+                rows.append((*place, TASKS[j - 1], 0.9, 0.9 - lost[i, j]))
+    return ledger_table(rows)
 
 
-SCORES = [
-    Score(name, MODELS[i], TASKS[j], float(value[i, j]))
-    for name, value in {
-        "knows_harsh": LOST["harsh"],
-        "against_full": -LOST["full"],
-        "noise": RNG.normal(size=(5, 12)),
-    }.items()
-    for i, j in np.ndindex(5, 12)
-]
+SCORES = score_table(
+    [
+        {"scorer": name, "model": MODELS[i], "task": TASKS[j], "score": float(value[i, j])}
+        for name, value in {
+            "knows_harsh": LOST["harsh"],
+            "against_full": -LOST["full"],
+            "noise": RNG.normal(size=(5, 12)),
+        }.items()
+        for i, j in np.ndindex(5, 12)
+    ]
+)
 BOARD = make_board(SCORES, ledger(), permutations=100)
 
 
@@ -98,8 +100,9 @@ def test_a_technique_never_evaluated_elsewhere_has_no_place_in_it() -> None:
 
 
 def test_more_than_full_is_on_the_runs_that_both_have() -> None:
-    rows = [r for r in ledger() if r.technique == "full"]
-    rows += [replace(r, technique="lora") for r in rows if r.trained_on in TASKS[:8]]
+    full = ledger().filter(pl.col("technique") == "full")
+    some = full.filter(pl.col("trained_on").is_in(TASKS[:8])).with_columns(pl.lit("lora").alias("technique"))
+    rows = pl.concat([full, some])
     entries = {f.technique: f for f in make_board(SCORES, rows, permutations=50).forgetting}
     assert entries["lora"].over_full is not None
     assert (entries["lora"].over_full.value, entries["lora"].over_full.sign) == (0, 0)
@@ -110,9 +113,10 @@ def test_the_static_ranking_is_made_of_forgetting_and_predicts_none() -> None:
     lost = rng.normal(0.1, 0.02, (5, 12))
     rows = []
     for i, j in np.ndindex(5, 12):
-        rows.append(Row(MODELS[i], "full", 0, TASKS[j], TASKS[j], 0.5, 0.7))
-        rows.append(Row(MODELS[i], "full", 0, TASKS[j], TASKS[j - 1], 0.9, 0.9 - lost[i, j]))
-    board = make_board([*SCORES, *baselines(summarise_ledger(rows))], rows, permutations=99)
+        rows.append((MODELS[i], "full", 0, TASKS[j], TASKS[j], 0.5, 0.7))
+        rows.append((MODELS[i], "full", 0, TASKS[j], TASKS[j - 1], 0.9, 0.9 - lost[i, j]))
+    table = ledger_table(rows)
+    board = make_board(pl.concat([SCORES, baselines(summarise_ledger(table))]), table, permutations=99)
     line = board.find("static_rank", "full", "forgetting", "tasks", "pearson")
     assert line.high is not None
     assert line.high < 0  # backwards, by construction

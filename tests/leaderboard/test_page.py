@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
-from leaderboard import Score, baselines, make_board, provenance, summarise_ledger
+from leaderboard import baselines, ledger_table, make_board, provenance, score_table, summarise_ledger
 from leaderboard.page import ScorerWords, TaskWords, lead, write_page
-from leaderboard.tables import Row
 
 EVIL = "<img src=x onerror=\"document.body.dataset.hit='yes'\">"
 MODELS, TASKS = [f"m{i}" for i in range(6)], [*(f"t{j}" for j in range(8)), "</script><b>t"]
@@ -39,12 +39,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for j, task in enumerate(TASKS):
                 for seed in (0, 1):
                     after = before[i, j] + 0.4 * hidden[i, j] + 0.01 * rng.normal() - 0.05 * k
-                    rows.append(Row(model, technique, seed, task, task, before[i, j], min(1, max(0, after))))
-                    rows.append(Row(model, technique, seed, task, TASKS[j - 1], 0.9, 0.9 - 0.1 * hidden[i, j]))
-    m = summarise_ledger(rows)
-    scores = baselines(m)
+                    rows.append((model, technique, seed, task, task, before[i, j], min(1, max(0, after))))
+                    rows.append((model, technique, seed, task, TASKS[j - 1], 0.9, 0.9 - 0.1 * hidden[i, j]))
+    m = summarise_ledger(ledger_table(rows))
+    scores = []
     for name, value in (("knows", hidden), (EVIL, rng.normal(size=(6, 9))), ("constant", np.ones((6, 9)))):
-        scores += [Score(name, a, b, float(value[i, j])) for i, a in enumerate(MODELS) for j, b in enumerate(TASKS)]
+        scores += [
+            {"scorer": name, "model": a, "task": b, "score": float(value[i, j])}
+            for i, a in enumerate(MODELS)
+            for j, b in enumerate(TASKS)
+        ]
+    scores = pl.concat([baselines(m), score_table(scores)])
     board = make_board(scores, m, permutations=99, suite="<i>suite</i>")
     out = tmp_path_factory.mktemp("page")
     words = {"knows": ScorerWords("Knows.", "Knows.\n\nx < y & z.", "a higher score means more gain", "@misc{knows}")}

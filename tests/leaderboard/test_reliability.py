@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leaderboard import Row, gains_by_seed
+from leaderboard import gains_by_seed, ledger_table
 from leaderboard.reliability import intraclass, variance_shares
 
 
@@ -60,14 +60,14 @@ def test_one_seed_has_no_share_and_a_gap_is_refused() -> None:
 
 def test_gains_stand_by_name_and_seed() -> None:
     rows = [
-        Row(model, "full", seed, task, other, 0.25, 0.25 + 0.1 * seed + 0.01 * (task == "t1") + 0.5 * (other != task))
+        (model, "full", seed, task, other, 0.25, 0.25 + 0.1 * seed + 0.01 * (task == "t1") + 0.5 * (other != task))
         for model in ("a", "b")
         for seed in (3, 1)
         for task in ("t1", "t0")
         for other in ("t0", "t1")
         if (model, seed, task) != ("b", 3, "t0")
     ]
-    table, m = gains_by_seed(rows)
+    table, m = gains_by_seed(ledger_table(rows))
     assert (m.models, m.tasks, m.techniques, m.seeds) == (("a", "b"), ("t0", "t1"), ("full",), (1, 3))
     assert table.shape == (2, 2, 1, 2)
     assert table[0, 1, 0] == pytest.approx([0.11, 0.31])

@@ -3,17 +3,18 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from leaderboard import (
     LeaderboardError,
-    Score,
     baselines,
     filter_board,
     make_board,
     read_measurements,
     read_scores,
     render,
+    score_table,
 )
 
 WIDE = "model,task,before,accuracy\n" + "".join(
@@ -56,7 +57,7 @@ def test_techniques_seeds_gaps_and_further_columns(tmp_path: Path) -> None:
     [
         ("model,accuracy\n", "column 'task' is missing; found model, accuracy"),
         ("model,task,before\na,t,0.1\n", "none of the columns accuracy, gain, forgetting is there"),
-        ("model,task,gain\n", "there are no measurements"),
+        ("model,task,gain\n", "contains no measurements"),
         ("model,task,gain,gain\na,t,1,1\n", "column 'gain' is there more than once"),
         ("model,task,gain\na,t,1\na,t,2\n", "row 3: the same model and task as in"),
         ("model,task,gain\na,t,=A1+1\n", "row 2, column 'gain': '=A1+1' is not a number"),
@@ -79,21 +80,26 @@ def test_bad_tables_are_named(text: str | bytes, message: str, tmp_path: Path) -
 
 def test_baselines_come_from_the_measurements_alone(tmp_path: Path) -> None:
     m = read_measurements(written(tmp_path, WIDE))
-    board = make_board(
-        [Score("s", a, t, float(i + j)) for i, a in enumerate(m.models) for j, t in enumerate(m.tasks)] + baselines(m),
-        m,
-        permutations=99,
+    own = score_table(
+        {"scorer": "s", "model": a, "task": t, "score": float(i + j)}
+        for i, a in enumerate(m.models)
+        for j, t in enumerate(m.tasks)
     )
+    board = make_board(pl.concat([own, baselines(m)]), m, permutations=99)
     assert {x.scorer for x in board.lines} == {"s", "headroom", "static_rank"}
-    headroom = next(s for s in baselines(m) if (s.scorer, s.model, s.task) == ("headroom", "m0", "t03"))
-    assert headroom.score == pytest.approx(1 - 0.16)
+    headroom = baselines(m).filter(scorer="headroom", model="m0", task="t03")
+    assert headroom["score"][0] == pytest.approx(1 - 0.16)
 
 
 @pytest.mark.parametrize("rows", ["m0,t,0.1\n", "m0,t,0.1\nm1,t,0.2\nm2,t,0.1\n", "m0,t,0.1\nm0,u,0.4\nm0,v,0.1\n"])
 def test_one_model_or_one_task_is_a_board_without_numbers(rows: str, tmp_path: Path) -> None:
     m = read_measurements(written(tmp_path, f"model,task,gain\n{rows}"))
-    scores = [Score("s", a, t, float(i + j)) for i, a in enumerate(m.models) for j, t in enumerate(m.tasks)]
-    text = render(make_board(scores, m, permutations=99), "text")
+    scores = [
+        {"scorer": "s", "model": a, "task": t, "score": float(i + j)}
+        for i, a in enumerate(m.models)
+        for j, t in enumerate(m.tasks)
+    ]
+    text = render(make_board(score_table(scores), m, permutations=99), "text")
     told = [line.split() for line in text.splitlines() if " s " in line]
     assert all(set(row[2:9]) == {"–"} for row in told)
     assert told or "No score can be told from another by gain" in text
@@ -101,8 +107,12 @@ def test_one_model_or_one_task_is_a_board_without_numbers(rows: str, tmp_path: P
 
 def test_only_what_is_asked_for_is_shown(tmp_path: Path) -> None:
     m = read_measurements(written(tmp_path, WIDE))
-    scores = [Score("s", a, t, float(i * j)) for i, a in enumerate(m.models) for j, t in enumerate(m.tasks)]
-    board = filter_board(make_board(scores, m, permutations=99), ["accuracy"], ["models"])
+    scores = [
+        {"scorer": "s", "model": a, "task": t, "score": float(i * j)}
+        for i, a in enumerate(m.models)
+        for j, t in enumerate(m.tasks)
+    ]
+    board = filter_board(make_board(score_table(scores), m, permutations=99), ["accuracy"], ["models"])
     assert {(x.target, x.axis) for x in board.lines} == {("accuracy", "models")}
     text = render(board, "text")
     assert "over models" in text
