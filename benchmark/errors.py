@@ -21,7 +21,9 @@ class BenchmarkError(Exception):
     """
 
     def __init__(self, problem: str, remedy: str = "") -> None:
+        # a question mark already ends its sentence
         separator = " " if problem.endswith("?") else "; "
+        # one argument only: exceptions are rebuilt from `args` when a worker process returns them
         super().__init__(f"{problem}{separator}{remedy}" if remedy else problem)
         self.problem, self.remedy = problem, remedy
 
@@ -64,6 +66,7 @@ def unknown_name(kind: str, name: str, known_names: Iterable[str]) -> UsageError
     Its `problem` names the suggestions, or the first known names if none is close; its `remedy` is the command that lists all names.
     """
     names = sorted(known_names)
+    # 0.5 suggests transposed and missing letters, but no unrelated names
     suggestions = tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.5))
     hint = (
         f"did you mean {' or '.join(suggestions)}?"

@@ -32,16 +32,19 @@ def load_plugins(
     kind: the type that each object must have.  built_in: the plugins of this package, name to `module:attribute` as in an entry
     point; they come first, so that no installed package can replace them.  only: load the plugin of this name alone.
     """
+    # built-in plugins take the same path as installed ones
     built_in_points = [metadata.EntryPoint(name, value, group) for name, value in (built_in or {}).items()]
     points: dict[str, metadata.EntryPoint] = {}
     plugins: Plugins[T] = Plugins()
     for point in [*built_in_points, *metadata.entry_points(group=group)]:
+        # a package that is installed twice repeats its entry points, which is harmless
         first = points.setdefault(point.name, point)
         if first.value != point.value:
             plugins.failures[f"{point.name} ({point.value})"] = (
                 f"{point.value} has the same name as {first.value}; rename it"
             )
     for name, point in points.items():
+        # other plugins may import large packages
         if only is not None and name != only:
             continue
         try:

@@ -9,6 +9,7 @@ from benchmark.errors import InputError
 
 T = TypeVar("T")
 _TYPE_NAMES = {
+    # as a user who writes TOML reads them
     str: "a string",
     int: "an integer",
     float: "a number",
@@ -38,6 +39,7 @@ class Fields:
 
     def __init__(self, where: str, table: Mapping[str, Any], error: type[InputError]) -> None:
         self.where, self.error = where, error
+        # a copy, since `take` removes the fields it returns
         self._remaining = dict(table)
 
     def invalid(self, field: str, problem: str) -> InputError:
@@ -73,6 +75,7 @@ class Fields:
                 raise self.invalid(field, f"should contain non-blank strings, but entry {i + 1} is {value!r}")
         if len(values) < minimum:
             raise self.invalid(field, f"needs at least {minimum} entries, found {len(values)}")
+        # duplicate classes, tasks or models would be counted twice
         if len(set(values)) < len(values):
             duplicate = next(v for v in values if values.count(v) > 1)
             raise self.invalid(field, f"contains '{duplicate}' twice")

@@ -45,6 +45,7 @@ def fingerprint(model: Model) -> dict[str, str]:
     The files must be on this machine.
     """
     if folder := _local_folder(model):
+        # the files themselves, not the path, so that a moved folder has the same fingerprint
         files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         parts = {
             path.name: file_digest(path) for path in files if path.name not in IGNORED_FILES and path.suffix != ".md"
@@ -94,11 +95,13 @@ def model_files(model: Model) -> dict[str, Path | None]:
         files["weights"] = model.weights
     else:
         origin = _origin(model)
+        # weights at an address: a single file, without configuration
         if not origin.repo:
             path = url_folder(model) / Path(origin.url).name
             return {origin.url: path if path.exists() else None}
         for config in _configurations(model):
             files[f"{origin.repo}/{config}"] = _cached(model, origin.repo, config)
+        # a name that is cached already, else the preferred one
         cached_name = next((name for name in origin.names if _cached(model, origin.repo, name)), origin.names[0])
         files[f"{origin.repo}/{cached_name}"] = _cached(model, origin.repo, cached_name)
     if repo := _tokenizer_repo(model, files):
@@ -172,6 +175,7 @@ def _timm_origin(model: Model) -> _Origin:
     name = model.load.removeprefix("timm:")
     if name.startswith("hf-hub:"):
         return _Origin(name.removeprefix("hf-hub:"), TIMM_WEIGHTS)
+    # NAME.TAG: the architecture and the weights
     if not timm.is_model(name.split(".")[0]):
         raise _unknown_model(model, name, timm.list_models())
     try:

@@ -87,6 +87,7 @@ def _select(kind: str, items: Sequence[Any], names: Iterable[str] | None) -> tup
     if names is None:
         return tuple(items)
     by_name = {item.name: item for item in items}
+    # duplicates are ignored
     names = list(dict.fromkeys(names))
     for name in names:
         if name not in by_name:
@@ -104,6 +105,7 @@ def load(name: str, source: str | None = None) -> Suite:
     source: the kind of source to take tasks from if they have it; by default the first whose files are on this machine.
     Raises SuiteError for an invalid file, UsageError for an unknown name.
     """
+    # a name never ends in .toml, a path always does
     if not name.endswith(".toml") and name not in suite_names():
         raise unknown_name("suite", name, suite_names())
     return replace(read(Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml", source), requested=name)
@@ -118,6 +120,7 @@ def read(path: Path, source: str | None = None) -> Suite:
     ledger = fields.take("ledger", str, "")
     published = _read_published(fields)
     seeds = fields.take("seeds", list, [0] if published else None)
+    # type rather than isinstance, since True is an int
     if not seeds or any(type(seed) is not int for seed in seeds) or len(set(seeds)) < len(seeds):
         raise fields.invalid("seeds", f"should contain distinct integers, found {seeds!r}")
     suite = Suite(
@@ -127,10 +130,12 @@ def read(path: Path, source: str | None = None) -> Suite:
         tasks=tuple(
             sources.resolve_source(cards.load(task, path.parent), source) for task in fields.take_strings("tasks")
         ),
+        # published techniques have no hyperparameters here
         techniques=tuple(Technique(technique, {}) for technique in published)
         or tuple(_technique(path, *item) for item in fields.take("techniques", dict).items()),
         seeds=tuple(seeds),
         source_vocabulary=_read_vocabulary(path, fields),
+        # the ledgers of the built-in suites are part of the leaderboard package
         ledger=path.parent / ledger if ledger else Path(leaderboard.__file__).parent / "gains" / name,
         published=published,
     )
@@ -179,10 +184,12 @@ def _read_model(path: Path, i: int, table: Any) -> Model:
         weights=_existing_file(path, fields, "weights"),
     )
     fields.finish()
+    # the ledger of a model is the file MODEL.csv
     if model.name.startswith(".") or set(model.name) & set("/\\:"):
         raise fields.invalid(
             "name", f"is '{model.name}', which cannot name a file of the ledger; use no / \\ : and no dot at the start"
         )
+    # a tag, a repository and a folder come with weights
     if model.weights and ("/" in model.load or "local-dir:" in model.load or "hf-hub:" in model.load):
         raise fields.invalid(
             "weights", f"excludes '{model.load}', which has its own weights; give the architecture alone as `load`"

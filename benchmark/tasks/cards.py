@@ -58,6 +58,7 @@ class Card:
 def folder() -> Path:
     """The folder of the cards: beside the package in a clone, inside it once installed."""
     package = Path(__file__).parent.parent
+    # the wheel has the cards inside the package
     in_clone = package.parent / "datasets"
     return in_clone if (in_clone / "digits.toml").exists() else package / "datasets"
 
@@ -87,6 +88,7 @@ def read(path: Path) -> Card:
     for template in templates:
         if "{c}" not in template:
             raise fields.invalid("templates", f"contains '{template}' without {{c}}, the place of the class name")
+    # the first source is preferred; `resolve_source` may select another
     sources = _read_sources(path, fields)
     kind, options = sources[0]
     card = Card(
@@ -106,9 +108,11 @@ def read(path: Path) -> Card:
     )
     sizes.finish()
     fields.finish()
+    # results refer to a task by its name, users to its card by the file
     if card.name != path.stem:
         raise fields.invalid("name", f"is '{card.name}', but the file is {path.name}; rename one of them")
     for split, size in card.sizes.items():
+        # evaluation-only cards have test images only; every other split has at least one image per class
         may_be_empty = card.evaluation_only and split != "test"
         if size < len(card.classes) and not (size == 0 and may_be_empty):
             raise sizes.invalid(split, f"is {size}: fewer samples than the {len(card.classes)} classes")
@@ -125,6 +129,7 @@ def _read_sources(path: Path, fields: Fields) -> tuple[tuple[str, dict[str, Any]
             raise fields.invalid("source", f"should contain tables, found {table!r}")
         source = Fields(f"{path}: [source]", table, CardError)
         kind = source.take("kind", str)
+        # the source itself knows its options, and checks them when it is used
         options = source.take_all()
         try:
             json.dumps(options)

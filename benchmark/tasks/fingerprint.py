@@ -12,5 +12,6 @@ def task_fingerprint(card: Card) -> str:
 
     File dates and sizes are not part of it, so that a copy of the data has the same fingerprint.
     """
+    # the version changes when code rather than files decides the images, as for drawn ones
     parts = {"card": card.fingerprint(), "prompts": card.prompts(), "source": sources.source_of(card).version}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -23,6 +23,7 @@ def card_from_folder(
     if "{c}" not in template:
         raise InputError(f"template '{template}' does not contain {{c}}, the place of the class name")
     folders = _class_folders(path)
+    # label k is the k-th folder in sorted order
     folder_names = [folder.name for folder in folders]
     classes = _read_names(names, folder_names) if names else [_class_name(name) for name in folder_names]
     if len(set(classes)) < len(classes):
@@ -38,6 +39,7 @@ def card_from_folder(
         excluded += [f"{folder.name}/{name}" for name in unreadable]
         readable = len(files) - len(unreadable)
         count += readable
+        # scorers of within-class variance need two images of each class
         if readable < 2:
             detail = (
                 f" that can be read ({len(unreadable)} cannot: {next(iter(unreadable.values()))})" if unreadable else ""
@@ -59,6 +61,7 @@ def card_from_folder(
         templates=(template,),
         licence="not stated",
         citation="none",
+        # scorers read the train split only
         sizes={"train": count, "val": 0, "test": 0},
         kind="folder",
         source=source | ({"without": excluded} if excluded else {}),

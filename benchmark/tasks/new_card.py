@@ -59,6 +59,7 @@ def new_card(
         content = _read_local_shards(Path(location), out)
     else:
         content = _read_folders(Path(location), out)
+    # a card that cannot be read back is not left behind
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_toml(name, content, [template] if template else content.templates), encoding="utf-8")
     try:
@@ -83,6 +84,7 @@ def _read_remote_shards(location: str, name: str, report: Report) -> _Content:
     source, url = (
         ({"hub": repo}, hub_url(repo)) if repo != location else ({"url": location.rstrip("/")}, location.rstrip("/"))
     )
+    # the folder in which the source `webdataset` of the new card expects the shards
     root = download_folder(name, url)
     parts = [split for split in cards.SPLITS if read_text(f"{url}/{split}/{COUNT}") is not None]
     for part in parts:
@@ -94,8 +96,10 @@ def _read_remote_shards(location: str, name: str, report: Report) -> _Content:
 
 def _read_local_shards(folder: Path, out: Path) -> _Content:
     root = folder.resolve()
+    # relative to the card, so that both can be moved together
     source = {"path": os.path.relpath(root, out.resolve())}
     parts = [split for split in cards.SPLITS if (root / split).is_dir()]
+    # shards directly in the folder: no splits
     if not parts and shards(root, "."):
         parts = ["."]
     names, templates = (
@@ -126,6 +130,7 @@ def _describe_shards(
     else:
         sizes, fields = {split: counts.get(split, 0) for split in cards.SPLITS}, {part: part for part in parts}
         if sizes["train"] and not sizes["val"]:
+            # val is cut from train, and has at least one image per class
             sizes["val"] = max(len(classes), min(MAX_VAL, int(VAL_SHARE * sizes["train"])))
             sizes["train"] -= sizes["val"]
     return _Content(classes, _templates(templates_text), sizes, {"kind": "webdataset", **source, **fields})
@@ -139,6 +144,7 @@ def _read_folders(folder: Path, out: Path) -> _Content:
 
 def _cut(n: int, classes: int) -> dict[str, int]:
     """Sizes of the splits of n images without splits."""
+    # at least one image per class
     test, val = (max(classes, int(share * n)) for share in (TEST_SHARE, VAL_SHARE))
     if n - test - val < classes:
         raise InputError(

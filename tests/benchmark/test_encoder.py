@@ -274,7 +274,7 @@ def test_batch_is_halved_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     def limited_forward(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         batches.append(len(pixels))
         if len(pixels) > 20:
-            raise torch.OutOfMemoryError("out of memory")
+            raise torch.OutOfMemoryError("allocation failed")
         return forward(pixels)
 
     monkeypatch.setattr(encoder, "_forward", limited_forward)
@@ -282,7 +282,7 @@ def test_batch_is_halved_until_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert batches[:4] == [100, 64, 32, 16]
     assert encoder.batch == 16
     monkeypatch.setattr(
-        encoder, "_forward", lambda pixels: (_ for _ in ()).throw(torch.OutOfMemoryError("out of memory"))
+        encoder, "_forward", lambda pixels: (_ for _ in ()).throw(torch.OutOfMemoryError("allocation failed"))
     )
     with pytest.raises(InputError, match="one image does not fit into the memory of cpu"):
         encoder.encode(random_pixels(4))
@@ -295,7 +295,7 @@ def test_batch_of_a_large_model_is_measured(tmp_path: Path, monkeypatch: pytest.
 
     def limited_forward(pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         if len(pixels) > 32:
-            raise torch.OutOfMemoryError("out of memory")
+            raise torch.OutOfMemoryError("allocation failed")
         return forward(pixels)
 
     monkeypatch.setattr(encoder, "_forward", limited_forward)
@@ -341,20 +341,9 @@ def test_large_splits_are_decoded_on_demand(measured: Path, monkeypatch: pytest.
 
 
 def test_command_takes_device_and_precision(command: Callable[..., object], small_suite: Path) -> None:
-    process = command(
-        "embed",
-        "--suite",
-        small_suite,
-        "--models",
-        "clip-things",
-        "--precision",
-        "bf16",
-        "--device",
-        "cpu",
-        "--jobs",
-        1,
-    )
+    embed = ("embed", "--suite", small_suite, "--jobs", 1)
+    process = command(*embed, "--models=clip-things", "--precision=bf16", "--device=cpu")
     assert (process.returncode, "350/350 images" in process.stderr) == (0, True), process.stderr
-    process = command("embed", "--suite", small_suite, "--device", "gpu", "--jobs", 1)
+    process = command(*embed, "--device", "gpu")
     assert (process.returncode, process.stderr.count("\n")) == (2, 1)
     assert "--device gpu: cannot be used on this machine" in process.stderr

@@ -115,7 +115,7 @@ def test_pretrained_model_is_scored_against_published_measurements(
     )
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    process = command("run", "--suite", "own.toml", "--scorers", "iimm,headroom", "--jobs", 1)
+    process = command("run", "--suite=own.toml", "--scorers=iimm,headroom", "--jobs=1")
     assert process.returncode == 0, process.stderr
     assert "16/16 images" in process.stderr
     record = json.loads((tmp_path / "results" / "own" / "run.json").read_text())

@@ -90,7 +90,7 @@ def test_sizes_are_those_published_with_the_data_sets() -> None:
 
 @pytest.mark.parametrize("name", ["iimm", "clip-published"])
 def test_dry_run_lists_downloads_and_computation(name: str, command: Callable[..., object], tmp_path: Path) -> None:
-    process = command("run", "--suite", name, "--dry-run", "--data", tmp_path / "data")
+    process = command("run", "--suite", name, "--dry-run", f"--data={tmp_path / 'data'}")
     assert process.returncode == 0, process.stderr
     for text in (
         "ViT-B-32/openai",

@@ -1,6 +1,6 @@
 """Sources of images: `load` returns a split of a task, `fetch` downloads it, `resolve_source` selects one of a card's sources.
 
-The sources of this package are declared in `SOURCES` like the entry points of installed packages, and are found the same way.
+The sources of this package are declared in `SOURCES` like the entry points of installed packages, and are loaded the same way.
 """
 
 import functools
@@ -91,6 +91,7 @@ def resolve_source(card: Card, kind: str | None = None) -> Card:
     if kind and kind not in _plugins():
         raise unknown_name("source", kind, _plugins())
     candidates = [replace(card, kind=name, source=options) for name, options in card.sources]
+    # most cards have one source, which is used without looking for its files
     if len(candidates) < 2:
         return card
     requested = next((candidate for candidate in candidates if candidate.kind == kind), None)
@@ -102,6 +103,7 @@ def fetch(card: Card, report: Report) -> None:
     try:
         source_of(card).fetch(card, report)
     except InputError as problem:
+        # a server that is down is the usual reason, so other sources help
         others = [f"source '{kind}'" for kind, _ in card.sources if kind != card.kind]
         alternatives = ", ".join([*others, *([card.homepage] if card.homepage else [])])
         raise InputError(f"{problem}" + (f"; alternatives: {alternatives}" if alternatives else "")) from None
@@ -119,6 +121,7 @@ def load(card: Card, split: str) -> Examples:
             f"{card_path(card)}: {split} should have {card.sizes[split]} images, "
             f"found {len(examples.images)} with {len(examples.labels)} labels"
         )
+    # a class without train images has no statistics; val and test may miss rare classes
     missing = set(range(len(card.classes))) - set(np.unique(examples.labels).tolist())
     if split == "train" and missing:
         raise InputError(

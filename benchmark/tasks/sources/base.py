@@ -151,6 +151,7 @@ def table_field(card: Card, field: str) -> dict[str, Any]:
 
 def root_of(card: Card) -> Path:
     """The folder or file that `path` names: relative to the card, else to the folder of downloaded data."""
+    # the user's own data lie beside the card, downloaded data in the common folder
     path = text_field(card, "path")
     beside_card = (card.folder / path).resolve()
     downloaded = data_folder() / path

@@ -58,6 +58,7 @@ def _class_folders(card: Card, root: Path) -> Part:
     labels: list[int] = []
     for k, name in enumerate(folders):
         relative_path(card, "folders", name)
+        # `without` has the unreadable images that `card_from_folder` skipped
         images = [p for p in image_files(root / name) if f"{name}/{p.name}" not in excluded]
         if len(images) < 2:
             raise InputError(
@@ -71,6 +72,7 @@ def _class_folders(card: Card, root: Path) -> Part:
 def _listed(card: Card, root: Path, part: str) -> Part:
     """The rows of the CSV that belong to a part."""
     path = root / text_field(card, "csv")
+    # the label column may have codes in place of class names
     names = card.source.get("values", list(card.classes))
     if not isinstance(names, list) or [type(name) for name in names] != [str] * len(card.classes):
         raise source_error(
@@ -101,6 +103,7 @@ def _listed(card: Card, root: Path, part: str) -> Part:
             continue
         line = number + 2  # counted from 1, after the header
         try:
+            # any column can be part of the path; {row} is the number of the row
             relative = image.format_map({**row, "row": number})
         except (KeyError, IndexError, ValueError) as problem:
             raise InputError(
@@ -127,6 +130,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 def _split_files(card: Card, split: str) -> Part:
     """The files of a split. With parts or a CSV the sizes must be exact; from plain class folders the card's number is drawn."""
+    # three layouts: class folders, class folders in a folder per part, and a CSV
     root, parts = _root(card), declared_parts(card)
     if not parts and "csv" not in card.source:
         files, labels = _class_folders(card, root)

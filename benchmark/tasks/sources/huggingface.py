@@ -41,6 +41,7 @@ def _stream(card: Card, part: str) -> Any:
             "`pip install 'transferability-benchmark[huggingface]'`"
         ) from None
     repo = text_field(card, "repo")
+    # a folder beside the card takes precedence over a repository of that name
     local = (card.folder / repo).resolve()
     try:
         dataset = load_dataset(
@@ -99,6 +100,7 @@ def _suffix(card: Card, body: bytes) -> str:
 def _fetch(card: Card, report: Report) -> None:
     for part in _parts(card):
         folder = _folder(card) / part
+        # one process at a time streams a part
         with lock(folder / COUNT):
             if not (folder / COUNT).exists():
                 _fetch_part(card, part, folder, report)

@@ -54,6 +54,7 @@ def _examples(card: Card, split: str) -> Examples:
         )
     rows = rows_of(card, split, list(parts), labels, f"{path}: {part}")
     pixels: NDArray[np.uint8] = images[rows].astype(np.uint8, copy=False)
+    # grey to RGB
     return Examples(np.repeat(pixels, 3, 3) if pixels.shape[3] == 1 else pixels, labels[rows])
 
 

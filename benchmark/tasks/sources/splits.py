@@ -32,6 +32,7 @@ def part_of(card: Card, split: str, parts: Sequence[str]) -> str:
     """The part of the source that contains a split: val is cut from train if it has no part of its own."""
     if "all" in parts:
         return "all"
+    # test is never cut from train: published test sets stay as they are
     part = "train" if split == "val" and "val" not in parts else split
     if part not in parts:
         raise CardError(
@@ -44,10 +45,11 @@ def rows_of(card: Card, split: str, parts: Sequence[str], labels: Labels, where:
     """The rows of a part that make up a split; a part with several splits is cut pseudo-randomly and balanced over classes.
 
     labels: (N,) of the whole part.  where: the part, as messages name it. N must be the sum of the card's sizes, unless
-    [source] has `sample = true`: then as many rows as the card says are drawn. Raises InputError otherwise, or for a label outside
+    [source] has `sample = true`: then as many rows are drawn. Raises InputError otherwise, or for a label outside
     the card's classes.
     """
     _check_labels(card, labels, where)
+    # all splits that share the part
     splits = [s for s in SPLITS if card.sizes[s] and part_of(card, s, parts) == part_of(card, split, parts)]
     needed = sum(card.sizes[s] for s in splits)
     if needed != len(labels) and not (card.source.get("sample") is True and needed < len(labels)):
@@ -55,9 +57,11 @@ def rows_of(card: Card, split: str, parts: Sequence[str], labels: Labels, where:
             f"{where}: has {len(labels)} images, but {card_path(card)} expects {needed}; remove an incomplete download and fetch it "
             "again, or change [splits], or draw a sample of that size by `sample = true` in [source]"
         )
+    # a part of its own: all rows in their order, nothing to cut
     if splits == [split] and needed == len(labels):
         return np.arange(len(labels))
     order = stratified_order(f"cut/{card.name}", labels)
+    # the splits are consecutive runs of the stratified order, so they are disjoint and balanced
     start = sum(card.sizes[s] for s in splits[: splits.index(split)])
     return np.sort(order[start : start + card.sizes[split]])
 
@@ -67,6 +71,7 @@ def stratified_order(key: str, labels: Labels) -> NDArray[np.int64]:
 
     The m-th of n_c rows of class c is placed at (m + 1/2) / n_c, and the rows are sorted by place. `key` seeds the order.
     """
+    # a random order within each class, the same on every machine
     u = uniforms(key, len(labels), 1)[:, 0]
     place = np.empty(len(labels), np.float64)
     for k in np.unique(labels):
@@ -99,6 +104,7 @@ def check_class_names(card: Card, names: Sequence[str], where: str) -> None:
     unique = {name for name, count in Counter(card_names).items() if count == 1} & {
         name for name, count in Counter(data_names).items() if count == 1
     }
+    # classes whose names are in both lists, but at another place
     moved = [
         k for k, name in enumerate(data_names) if name in unique and card_names[k] != name and card_names[k] in unique
     ]
@@ -122,4 +128,5 @@ def json_digest(value: Any) -> str:
 
 def labels_digest(labels: Labels) -> str:
     """First 32 hexadecimal digits of the SHA-256 of labels as little-endian 64-bit integers."""
+    # "<i8" makes the bytes independent of the machine
     return hashlib.sha256(np.ascontiguousarray(labels, "<i8").tobytes()).hexdigest()[:32]

@@ -38,11 +38,13 @@ def _index(path: Path, size: int, mtime_ns: int) -> tuple[list[StoredImage], Lab
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
+                # nothing is unpacked, but a name with ".." marks a malicious archive
                 name = PurePosixPath(member.name)
                 if name.is_absolute() or ".." in name.parts:
                     raise InputError(f"{path}: member '{member.name}' is outside the archive; do not use this file")
                 if member.isdir():
                     continue
+                # a sparse member is not stored as consecutive bytes
                 if not member.isfile() or member.sparse is not None:
                     raise InputError(
                         f"{path}: member '{member.name}' is a link or a device, not a file; do not use this file"
@@ -67,6 +69,7 @@ def _index(path: Path, size: int, mtime_ns: int) -> tuple[list[StoredImage], Lab
         raise InputError(
             f"{path}: is corrupt, or not an uncompressed tar archive ({problem}); remove it and fetch it again"
         ) from None
+    # tarfile reports a truncated header, but not truncated content of the last member
     for image in images.values():
         if image.offset + image.size > size:
             raise InputError(f"{path}: ends within '{image.name}'; remove it and fetch it again")
@@ -78,6 +81,7 @@ def _index(path: Path, size: int, mtime_ns: int) -> tuple[list[StoredImage], Lab
 
 
 def _read_label(path: Path, member: tarfile.TarInfo, archive: tarfile.TarFile) -> int:
+    # a label is a short number; larger members are not read at all
     file = archive.extractfile(member) if member.size <= 32 else None
     text = file.read().decode("ascii", "replace").strip() if file else "..."
     if not (text.isascii() and text.isdigit() and len(text) < 10):
@@ -104,6 +108,7 @@ def write_shard(path: Path, samples: Iterable[tuple[bytes, str, int]]) -> int:
     with tarfile.open(partial, "w:", format=tarfile.USTAR_FORMAT) as archive:
         for image, suffix, label in samples:
             for ending, body in ((suffix, image), (".cls", str(label).encode())):
+                # no times and no owners: equal samples make equal files
                 member = tarfile.TarInfo(f"s{count:07d}{ending}")
                 member.size = len(body)
                 archive.addfile(member, io.BytesIO(body))

@@ -55,6 +55,7 @@ def _parts(card: Card) -> list[str]:
 
 def _open_part(card: Card, part: str, download: bool = False) -> Any:
     """The data set object of a part; opened once per process, since indexing a large data set takes long."""
+    # a string, since arguments of a cached function must be hashable
     arguments = json.dumps(table_field(card, part), sort_keys=True)
     return _open(
         text_field(card, "dataset"), root=str(_root(card)), arguments=arguments, download=download, card=card_path(card)
@@ -69,6 +70,7 @@ def _open(name: str, *, root: str, arguments: str, download: bool, card: str) ->
     if not (inspect.isclass(dataset) and issubclass(dataset, datasets.VisionDataset)):
         raise InputError(f"{card}: [source]: torchvision has no data set '{name}'; correct `dataset`")
     keywords = json.loads(arguments)
+    # data sets without this argument must be downloaded by hand
     if "download" in inspect.signature(dataset.__init__).parameters:
         keywords["download"] = download
     try:
@@ -83,6 +85,7 @@ def _open(name: str, *, root: str, arguments: str, download: bool, card: str) ->
 
 def _manifest(card: Card, part: str) -> Path:
     """The file of a part's labels and class names."""
+    # another root or other arguments mean other data
     digest = json_digest([str(_root(card)), text_field(card, "dataset"), table_field(card, part)])
     return data_folder() / card.name / "torchvision" / f"{part}-{digest}.npz"
 
@@ -162,6 +165,7 @@ def _examples(card: Card, split: str) -> Examples:
             f"remove {_manifest(card, part)} and fetch it again"
         )
     rows = rows_of(card, split, _parts(card), labels, name)
+    # images are decoded when they are embedded, so a large split needs little memory
     images = [LazyImage(functools.partial(_image, card, part, int(i)), f"{name}: image {i}") for i in rows]
     return Examples(images, labels[rows])
 

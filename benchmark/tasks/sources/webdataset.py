@@ -38,6 +38,7 @@ def base_url(card: Card) -> str:
     fields = [field for field in ("path", "url", "hub") if field in card.source]
     if len(fields) != 1:
         raise source_error(card, fields[1] if fields else "path", "should be the only one of path, url and hub")
+    # the Hub serves files of a repository over plain HTTP
     if fields == ["hub"]:
         return hub_url(text_field(card, "hub"))
     url = text_field(card, "url").rstrip("/") if fields == ["url"] else ""
@@ -74,6 +75,7 @@ def shards(root: Path, name: str) -> list[Path]:
     With a count, some of the files may be missing.
     """
     folder = root / name if name != "." else root
+    # the count tells missing shards apart from those that never existed
     count = folder / COUNT
     if count.exists():
         return [folder / f"{i}.tar" for i in range(shard_count(count.read_text(encoding="utf-8"), str(count)))]
@@ -94,12 +96,14 @@ def fetch_part(url: str, root: Path, name: str, report: Report) -> None:
     try:
         count = shard_count(count_path.read_text(encoding="utf-8"), f"{url}/{name}/{COUNT}")
     except InputError:
+        # so that the next attempt downloads it again
         count_path.unlink()
         raise
     for i in range(count):
         path = root / name / f"{i}.tar"
         if path.exists():
             continue
+        # existing shards are complete, since downloads are atomic and checked
         report(f"fetch: {url}/{name}/{i}.tar, shard {i + 1} of {count}")
         for is_last_try in (False, True):
             download(f"{url}/{name}/{i}.tar", path, report)
@@ -129,6 +133,7 @@ def _fetch(card: Card, report: Report) -> None:
 
 def _present(card: Card) -> bool:
     root = shard_folder(card)
+    # without the count some shards may not have been downloaded yet
     if base_url(card) and not all((root / text_field(card, part) / COUNT).exists() for part in _parts(card)):
         return False
     parts = [shards(root, text_field(card, part)) for part in _parts(card)]
@@ -166,6 +171,7 @@ def examples_of(card: Card, split: str, parts: list[str], paths: list[Path]) -> 
     indices = [index(path) for path in paths]
     images: list[StoredImage] = [image for stored, _ in indices for image in stored]
     labels: Labels = np.concatenate([labels for _, labels in indices])
+    # one index over all shards of the part, in their order
     rows = rows_of(card, split, parts, labels, f"{paths[0].parent}: {len(paths)} shards")
     return Examples([images[i] for i in rows], labels[rows])
 
@@ -178,6 +184,7 @@ def _examples(card: Card, split: str) -> Examples:
 
 def _sample_digest(card: Card, split: str) -> str:
     paths, name = _split_shards(card, split)
+    # not a digest of the content, which would read gigabytes for every command
     return json_digest([name, *(file_stamp(path) for path in paths)])
 
 
