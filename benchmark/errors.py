@@ -1,11 +1,13 @@
-"""Everything that can go wrong and is not a bug. Each message is one line: what, where, how to mend.
+"""Errors that are not bugs. Each message is one line: what is wrong, where, and how to fix it.
 
 BenchmarkError              the command ends with exit code 1
-├── UsageError              it was asked for something that there is not; exit code 2
-└── InputError              a file cannot be used as it stands
-    ├── CardError           a task's card
+├── UsageError              an unknown command, option or name; exit code 2
+└── InputError              a file that cannot be used as it is
+    ├── CardError           a task card
     ├── SuiteError          a suite file
     └── LedgerError         a ledger of measured runs
+
+Messages are for people. What code needs to know is in the attributes of the exception.
 """
 
 import difflib
@@ -13,41 +15,62 @@ from collections.abc import Iterable
 
 
 class BenchmarkError(Exception):
-    """An error that the user can mend."""
+    """An error that the user can fix.
+
+    problem: what is wrong, and where.  remedy: how to fix it, or "".  The message is `problem; remedy`.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        # a question mark already ends its sentence
+        separator = " " if problem.endswith("?") else "; "
+        # one argument only: exceptions are rebuilt from `args` when a worker process returns them
+        super().__init__(f"{problem}{separator}{remedy}" if remedy else problem)
+        self.problem, self.remedy = problem, remedy
 
 
 class UsageError(BenchmarkError):
-    """A command, option or name that does not exist."""
+    """An unknown command, option or name.
+
+    suggestions: the closest known names, best first.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(problem, remedy)
+        self.suggestions = suggestions
 
 
 class InputError(BenchmarkError):
-    """A file that cannot be used."""
+    """A file that cannot be used as it is."""
 
 
 class CardError(InputError):
-    """A task's card with a missing or wrong field."""
+    """A task card with a missing or invalid field."""
 
 
 class SuiteError(InputError):
-    """A suite file with a missing or wrong field."""
+    """A suite file with a missing or invalid field."""
 
 
 class LedgerError(InputError):
-    """A ledger that does not belong to the suite, or is damaged."""
+    """A ledger that does not belong to the suite, or is corrupt."""
 
 
-def first_line(problem: BaseException) -> str:
-    """What somebody else's error says, in one line; its kind where it says nothing."""
-    return str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its type if the message is empty."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not known, with the nearest ones."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+def unknown_name(kind: str, name: str, known_names: Iterable[str]) -> UsageError:
+    """The error for an unknown model, task, scorer, ...; it suggests the closest known names.
+
+    Its `problem` names the suggestions, or the first known names if none is close; its `remedy` is the command that lists all names.
+    """
+    names = sorted(known_names)
+    # 0.5 suggests transposed and missing letters, but no unrelated names
+    suggestions = tuple(difflib.get_close_matches(name, names, n=3, cutoff=0.5))
     hint = (
-        f"did you mean {' or '.join(near)}?"
-        if near
+        f"did you mean {' or '.join(suggestions)}?"
+        if suggestions
         else f"known: {', '.join(names[:12])}{', ...' if len(names) > 12 else ''}"
     )
-    return UsageError(f"unknown {what} '{name}': {hint} (`python -m benchmark list {what}s` shows all)")
+    return UsageError(f"unknown {kind} '{name}': {hint}", f"`python -m benchmark list {kind}s` shows all", suggestions)

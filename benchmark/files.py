@@ -1,17 +1,18 @@
-"""Files of the user's: where they go by default, and writing them whole or not at all."""
+"""The user's files: the default folder, and atomic writes."""
 
 import os
 from pathlib import Path
 
 
 def user_folder() -> Path:
-    """`transferability-benchmark` under the user's cache folder."""
+    """`transferability-benchmark` in the user's cache folder (`$XDG_CACHE_HOME`, else `~/.cache`)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "transferability-benchmark"
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a text file atomically: readers see the old content or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    # in the same folder, since os.replace is atomic only within one file system; the process id keeps writers apart
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

@@ -1,4 +1,4 @@
-"""Reading TOML with every field checked: what is missing, of a wrong type or unknown is one line naming file and field."""
+"""TOML files with every field checked: a missing, unknown or mistyped field is reported in one line with the file and the field."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from benchmark.errors import InputError
 
 T = TypeVar("T")
-_NAMES = {
-    str: "a text",
-    int: "a whole number",
+_TYPE_NAMES = {
+    # as a user who writes TOML reads them
+    str: "a string",
+    int: "an integer",
     float: "a number",
     bool: "true or false",
     list: "a list",
@@ -19,6 +20,7 @@ _NAMES = {
 
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
+    """The content of a TOML file; raises `error` if it is missing, unreadable or not valid TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -30,54 +32,63 @@ def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
 
 
 class Fields:
-    """One table of a TOML file. Take the fields one by one, then `done()`: a field nobody took is an error."""
+    """One table of a TOML file. Take the fields one by one, then call `finish()`, which reports fields that nobody took.
+
+    where: the file, and the table inside it, as messages name them.  error: the exception that is raised for an invalid field.
+    """
 
     def __init__(self, where: str, table: Mapping[str, Any], error: type[InputError]) -> None:
         self.where, self.error = where, error
-        self._left = dict(table)
+        # a copy, since `take` removes the fields it returns
+        self._remaining = dict(table)
 
-    def fail(self, field: str, problem: str) -> InputError:
+    def invalid(self, field: str, problem: str) -> InputError:
+        """The error for a field; the caller raises it."""
         return self.error(f"{self.where}: field '{field}' {problem}")
 
     def take(self, field: str, kind: type[T], default: T | None = None) -> T:
-        if field not in self._left:
+        """The value of a field. Without a default the field is required."""
+        if field not in self._remaining:
             if default is None:
-                raise self.fail(field, f"is missing; add {_NAMES[kind]}")
+                raise self.invalid(field, f"is missing; add {_TYPE_NAMES[kind]}")
             return default
-        value = self._left.pop(field)
-        if kind is float and type(value) is int:
+        value = self._remaining.pop(field)
+        if kind is float and type(value) is int:  # TOML writes 1.0 as 1, too
             value = float(value)
-        if type(value) is not kind:
-            raise self.fail(field, f"should be {_NAMES[kind]}, found {value!r}")
+        if type(value) is not kind:  # not isinstance, since True is an int
+            raise self.invalid(field, f"should be {_TYPE_NAMES[kind]}, found {value!r}")
         return value
 
-    def has(self, field: str) -> bool:
-        return field in self._left
-
-    def either(self, field: str, *kinds: type) -> Any:
-        """A field that may be of several types."""
-        if field in self._left and type(self._left[field]) in kinds:
-            return self._left.pop(field)
+    def take_any(self, field: str, *kinds: type) -> Any:
+        """The value of a required field that may have one of several types; the error names the first."""
+        if field in self._remaining and type(self._remaining[field]) in kinds:
+            return self._remaining.pop(field)
         return self.take(field, kinds[0])
 
-    def texts(self, field: str, *, least: int = 1, default: list[str] | None = None) -> list[str]:
-        if field not in self._left and default is not None:
+    def take_strings(self, field: str, *, minimum: int = 1, default: list[str] | None = None) -> list[str]:
+        """A list of at least `minimum` distinct strings, none of them blank."""
+        if field not in self._remaining and default is not None:
             return default
         values = self.take(field, list)
         for i, value in enumerate(values):
             if type(value) is not str or not value.strip():
-                raise self.fail(field, f"should hold texts, but entry {i + 1} is {value!r}")
-        if len(values) < least:
-            raise self.fail(field, f"needs at least {least} entries, found {len(values)}")
+                raise self.invalid(field, f"should contain non-blank strings, but entry {i + 1} is {value!r}")
+        if len(values) < minimum:
+            raise self.invalid(field, f"needs at least {minimum} entries, found {len(values)}")
+        # duplicate classes, tasks or models would be counted twice
         if len(set(values)) < len(values):
-            twice = next(v for v in values if values.count(v) > 1)
-            raise self.fail(field, f"names '{twice}' twice")
+            duplicate = next(v for v in values if values.count(v) > 1)
+            raise self.invalid(field, f"contains '{duplicate}' twice")
         return values
 
-    def rest(self) -> dict[str, Any]:
-        left, self._left = self._left, {}
-        return left
+    def has(self, field: str) -> bool:
+        return field in self._remaining
 
-    def done(self) -> None:
-        if self._left:
-            raise self.fail(next(iter(self._left)), "is not known here; remove it or mend its spelling")
+    def take_all(self) -> dict[str, Any]:
+        """All remaining fields, unchecked."""
+        remaining, self._remaining = self._remaining, {}
+        return remaining
+
+    def finish(self) -> None:
+        if self._remaining:
+            raise self.invalid(next(iter(self._remaining)), "is unknown; remove it or correct its spelling")

@@ -87,7 +87,7 @@ def _compare(spec: Model, n: int, rounds: int, folder: Path) -> list[str]:
         with torch.inference_mode(), encoder.casting():
             for part in ready.split(encoder.batch or BATCH):
                 encoder.model.encode_image(part, normalize=True)
-        encoder.wait()
+        encoder.synchronize()
         bare.append(n / (time.perf_counter() - started))
         del ready
         started = time.perf_counter()

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.embedding.cache import Arrays, Cache, Key
 from benchmark.execution.parallel import parallel
 from benchmark.execution.progress import progress
-from benchmark.models import weights
+from benchmark.models import fetching, weights
 from benchmark.models.model import Model
 from benchmark.suites.suite import Suite
 from benchmark.tasks import sources
@@ -43,10 +43,10 @@ def text_key(model: Model, texts: list[str]) -> Key:
 def sample_list(card: Card, split: str) -> Any:
     """What names the samples of a split; listed once in a command, since that may take a while for a large one."""
     if not _listing:
-        return sources.source_of(card).sample_list(card, split)
+        return sources.source_of(card).sample_digest(card, split)
     place = json.dumps([card.fingerprint(), str(card.folder), split])
     if place not in _known:
-        _known[place] = sources.source_of(card).sample_list(card, split)
+        _known[place] = sources.source_of(card).sample_digest(card, split)
     return _known[place]
 
 
@@ -212,7 +212,7 @@ def fetch(suite: Suite, quiet: bool = False) -> None:
             print(text, file=sys.stderr, flush=True)
 
     for model in suite.models:
-        weights.fetch(model, say)
+        fetching.fetch_model(model, say)
     for card in suite.tasks:
         sources.fetch(card, say)
 
@@ -227,9 +227,9 @@ def embed_suite(
         return 0
     from joblib import delayed
 
-    from benchmark.models.encoder import device_of
+    from benchmark.models.encoder import resolve_device
 
-    if any(device_of(model.device).type != "cpu" for model in suite.models):
+    if any(resolve_device(model.device).type != "cpu" for model in suite.models):
         jobs = 1  # workers would only wait for the accelerator, each with a model of its own in its memory
     total = sum(part.images for part in work)
     done = parallel((delayed(embed_work)(part, suite, cache.root) for part in work), jobs)

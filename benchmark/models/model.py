@@ -1,4 +1,4 @@
-"""What a model is to the suite: its name, and what it is loaded from."""
+"""The specification of a model: its name in the suite, and the files it is loaded from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +6,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Model:
-    """A model as the suite names it, and what it is run on.
+    """A model of a suite, and the device and precision it runs in.
 
-    load: what open_clip loads (`ARCHITECTURE/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, or an architecture with `weights`), or
-    `timm:` before what timm loads, for a vision-only encoder with its source classifier. weights: a local checkpoint.
-    bpe: a vocabulary of the text tower's own. device: blank for the accelerator, or the CPU where there is none.
+    load: the argument for open_clip (`ARCHITECTURE/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, or an architecture if `weights` is
+    given), or `timm:` and the argument for timm, for a vision-only encoder with its source classifier.
+    weights: a local checkpoint.  bpe: a vocabulary file for the text tower.
+    device: "" for the accelerator, or for the CPU if there is none.  precision: fp32, bf16 or fp16, of the forward pass.
     """
 
     name: str

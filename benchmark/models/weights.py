@@ -1,34 +1,38 @@
-"""The files that a model is made of: where they are, how they come here, and what they are (without loading the model)."""
+"""The files of a model: where they are on this machine, which are missing, and the fingerprint of their content.
 
-import contextlib
+Nothing here loads a model or uses the network.
+"""
+
 import hashlib
 import json
 import re
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmark.errors import InputError, UsageError, first_line, unknown_name
+from benchmark.errors import UsageError, first_line, unknown_name
 from benchmark.models.model import Model
-from benchmark.tasks.sources.download import download
 
-NOTES = ("pretraining.json",)  # beside a model, and without influence on it
-OPEN_CLIP = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
-TIMM = ("model.safetensors", "pytorch_model.bin")
+IGNORED_FILES = ("pretraining.json",)  # in a model's folder, without influence on the model
+# the names that weights may have in a repository of the Hub, preferred ones first
+OPEN_CLIP_WEIGHTS = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+TIMM_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 TOKENIZER = ("tokenizer_config.json", "tokenizer.json")
 
 
-@lru_cache(maxsize=256)
-def _file_digest(path: Path, size: int, changed: int) -> str:
+@lru_cache(maxsize=256)  # size and modification time make a changed file a new entry
+def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file; the Hub's cache names its large files by it."""
+    """SHA-256 of a file, in hexadecimal."""
+    # the Hub's cache links each large file to a blob that is named by its SHA-256
     if re.fullmatch("[0-9a-f]{64}", path.resolve().name):
         return path.resolve().name
     stat = path.stat()
@@ -36,29 +40,36 @@ def file_digest(path: Path) -> str:
 
 
 def fingerprint(model: Model) -> dict[str, str]:
-    """What decides a model's embeddings: weights, configuration (preprocessing included), vocabulary. Needs its files here."""
-    if folder := _local_dir(model):
+    """All that decides a model's embeddings: digests of weights, configuration (with preprocessing) and vocabulary.
+
+    The files must be on this machine.
+    """
+    if folder := _local_folder(model):
+        # the files themselves, not the path, so that a moved folder has the same fingerprint
         files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-        found = {path.name: file_digest(path) for path in files if path.name not in NOTES and path.suffix != ".md"}
-        found |= {"load": "timm"} if model.vision_only else {}
+        parts = {
+            path.name: file_digest(path) for path in files if path.name not in IGNORED_FILES and path.suffix != ".md"
+        }
+        parts |= {"load": "timm"} if model.vision_only else {}
     else:
-        found = {"load": model.load} | {name: file_digest(path) for name, path in files_of(model).items() if path}
+        parts = {"load": model.load} | {name: file_digest(path) for name, path in model_files(model).items() if path}
+        # a model of the Hub has its configuration among its files
         if ":" not in model.load or (model.load.startswith("timm:") and "hf-hub:" not in model.load):
-            found["configuration"] = _library_configuration(model.load)
+            parts["configuration"] = _library_configuration(model.load)
     if model.bpe:
-        found["bpe"] = file_digest(model.bpe)
-    return found
+        parts["bpe"] = file_digest(model.bpe)
+    return parts
 
 
 @lru_cache(maxsize=256)
 def _library_configuration(load: str) -> str:
-    """Architecture and preprocessing of a named model, which live in the code of open_clip or timm."""
+    """Digest of the architecture and preprocessing of a named model, which are in the code of open_clip or timm."""
     config: Any
     if load.startswith("timm:"):
         import timm
 
-        known = timm.get_pretrained_cfg(load.removeprefix("timm:"))
-        config = known.to_dict() if known else {}
+        pretrained = timm.get_pretrained_cfg(load.removeprefix("timm:"))
+        config = pretrained.to_dict() if pretrained else {}
     else:
         import open_clip
 
@@ -68,55 +79,38 @@ def _library_configuration(load: str) -> str:
 
 
 def missing_files(model: Model) -> list[str]:
-    """The files that have to be fetched, as REPOSITORY/FILE or an address."""
-    return [name for name, path in files_of(model).items() if path is None]
+    """The files to download, as REPOSITORY/FILE of the Hub or as an address.
+
+    The tokenizer of a model is known only once its configuration is on this machine.
+    """
+    return [name for name, path in model_files(model).items() if path is None]
 
 
-def files_of(model: Model) -> dict[str, Path | None]:
-    """Each file that a model loads from somewhere else than a folder of the suite, and where it is here."""
-    if _local_dir(model):
+def model_files(model: Model) -> dict[str, Path | None]:
+    """The files of a model and their paths on this machine, None if missing; empty for a model in a local folder."""
+    if _local_folder(model):
         return {}
-    found: dict[str, Path | None] = {}
+    files: dict[str, Path | None] = {}
     if model.weights:
-        found["weights"] = model.weights
+        files["weights"] = model.weights
     else:
-        repo, names, url = _origin(model)
-        if not repo:
-            path = _url_folder(model) / Path(url).name
-            return {url: path if path.exists() else None}
+        origin = _origin(model)
+        # weights at an address: a single file, without configuration
+        if not origin.repo:
+            path = url_folder(model) / Path(origin.url).name
+            return {origin.url: path if path.exists() else None}
         for config in _configurations(model):
-            found[f"{repo}/{config}"] = _cached(model, repo, config)
-        here = next((name for name in names if _cached(model, repo, name)), names[0])
-        found[f"{repo}/{here}"] = _cached(model, repo, here)
-    for repo in _tokenizer(model, found):
+            files[f"{origin.repo}/{config}"] = _cached(model, origin.repo, config)
+        # a name that is cached already, else the preferred one
+        cached_name = next((name for name in origin.names if _cached(model, origin.repo, name)), origin.names[0])
+        files[f"{origin.repo}/{cached_name}"] = _cached(model, origin.repo, cached_name)
+    if repo := _tokenizer_repo(model, files):
         for name in TOKENIZER:
-            if (here_too := _cached(model, repo, name)) or name == TOKENIZER[0]:
-                found[f"{repo}/{name}"] = here_too
-    return found
-
-
-def fetch(model: Model, say: Callable[[str], None]) -> None:
-    """Bring a model's files into the local caches of the Hub. Raises InputError that says which file to fetch, and how."""
-    if not missing_files(model):
-        return
-    _reach(model)
-    while lacking := missing_files(model):  # what a configuration names is known once it is here
-        name = lacking[0]
-        say(f"fetch: {name} for model '{model.name}'")
-        if name.startswith("http"):
-            by_hand = f"put {name} into {_url_folder(model)}"
-            _or_line(model, name, by_hand, partial(_from_url, name, _url_folder(model)))
-            continue
-        repo, _, file = name.rpartition("/")
-        names = next((of for of in (OPEN_CLIP, TIMM) if file in of), (file,))
-        _or_line(model, name, _by_hand(repo, file), partial(_from_hub, repo, names))
-        if file == TOKENIZER[0]:
-            _or_line(
-                model,
-                f"the tokenizer {repo}",
-                f"where there is a network, `hf download {repo}`",
-                partial(_whole_tokenizer, model),
-            )
+            path_or_none = _cached(model, repo, name)
+            # only the first is required: slow tokenizers have no tokenizer.json
+            if path_or_none or name == TOKENIZER[0]:
+                files[f"{repo}/{name}"] = path_or_none
+    return files
 
 
 def _configurations(model: Model) -> list[str]:
@@ -125,157 +119,99 @@ def _configurations(model: Model) -> list[str]:
     return ["config.json"] if model.vision_only else ["open_clip_config.json"]
 
 
-def _tokenizer(model: Model, found: dict[str, Path | None]) -> list[str]:
-    """The repository of the Hugging Face tokenizer that a text tower wants; known where its configuration is."""
+def _tokenizer_repo(model: Model, files: dict[str, Path | None]) -> str:
+    """The Hub repository of the text tower's tokenizer; "" for open_clip's own tokenizer, or without the configuration."""
     if model.vision_only:
-        return []
+        return ""
     config: Any = None
-    for name, path in found.items():
+    for name, path in files.items():
         if name.endswith("/open_clip_config.json"):
             if path is None:
-                return []
+                return ""
             config = json.loads(path.read_text(encoding="utf-8")).get("model_cfg", {})
     if config is None:
         import open_clip
 
         architecture, _, last = model.load.rpartition("/")
         config = open_clip.get_model_config(architecture or last) or {}
-    repo = config.get("text_cfg", {}).get("hf_tokenizer_name", "")
-    return [repo] if repo else []
+    return str(config.get("text_cfg", {}).get("hf_tokenizer_name", "") or "")
 
 
-def _local_dir(model: Model) -> Path | None:
-    _, found, where = model.load.partition("local-dir:")
-    return Path(where) if found else None
+def _local_folder(model: Model) -> Path | None:
+    _, prefix, folder = model.load.partition("local-dir:")
+    return Path(folder) if prefix else None
 
 
-def _origin(model: Model) -> tuple[str, tuple[str, ...], str]:
-    """Hub repository, names under which the weights may be there, and else an address."""
+class _Origin(NamedTuple):
+    """Where weights are downloaded from: a repository of the Hub and the names they may have there, or an address."""
+
+    repo: str
+    names: tuple[str, ...]
+    url: str = ""
+
+
+def _origin(model: Model) -> _Origin:
     if model.load.startswith("hf-hub:"):
-        return model.load.removeprefix("hf-hub:"), OPEN_CLIP, ""
+        return _Origin(model.load.removeprefix("hf-hub:"), OPEN_CLIP_WEIGHTS)
     return _timm_origin(model) if model.vision_only else _open_clip_origin(model)
 
 
-def _open_clip_origin(model: Model) -> tuple[str, tuple[str, ...], str]:
+def _open_clip_origin(model: Model) -> _Origin:
     import open_clip
 
     architecture, _, tag = model.load.rpartition("/")
     if architecture not in open_clip.list_models():
-        raise _no_model(model, architecture, open_clip.list_models())
-    found = open_clip.get_pretrained_cfg(architecture, tag)
-    if not found:
-        raise _no_model(model, model.load, [f"{a}/{t}" for a, t in open_clip.list_pretrained()])
-    hub: str = found.get("hf_hub", "")
-    repo, _, name = hub.rpartition("/")
-    return repo, (name,) if name else OPEN_CLIP, found.get("url", "")
+        raise _unknown_model(model, architecture, open_clip.list_models())
+    config = open_clip.get_pretrained_cfg(architecture, tag)
+    if not config:
+        raise _unknown_model(model, model.load, [f"{a}/{t}" for a, t in open_clip.list_pretrained()])
+    repo, _, name = str(config.get("hf_hub", "")).rpartition("/")  # REPOSITORY/FILE, or REPOSITORY/
+    return _Origin(repo, (name,) if name else OPEN_CLIP_WEIGHTS, config.get("url", ""))
 
 
-def _timm_origin(model: Model) -> tuple[str, tuple[str, ...], str]:
+def _timm_origin(model: Model) -> _Origin:
     import timm
 
     name = model.load.removeprefix("timm:")
     if name.startswith("hf-hub:"):
-        return name.removeprefix("hf-hub:"), TIMM, ""
+        return _Origin(name.removeprefix("hf-hub:"), TIMM_WEIGHTS)
+    # NAME.TAG: the architecture and the weights
     if not timm.is_model(name.split(".")[0]):
-        raise _no_model(model, name, timm.list_models())
+        raise _unknown_model(model, name, timm.list_models())
     try:
-        found: Any = timm.get_pretrained_cfg(name, allow_unregistered=False)
+        config: Any = timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError:
-        found = None
-    if not found or not found.has_weights:
-        raise _no_model(model, name, timm.list_pretrained(f"{name.split('.')[0]}.*"))
-    return found.hf_hub_id or "", TIMM, found.url or ""
+        config = None
+    if not config or not config.has_weights:
+        raise _unknown_model(model, name, timm.list_pretrained(f"{name.split('.')[0]}.*"))
+    return _Origin(config.hf_hub_id or "", TIMM_WEIGHTS, config.url or "")
 
 
-def _no_model(model: Model, name: str, known: list[str]) -> UsageError:
-    near = str(unknown_name("model", name, known)).partition(" (`")[0]
-    return UsageError(f"model '{model.name}': {near}")
+def _unknown_model(model: Model, name: str, library_names: list[str]) -> UsageError:
+    """The error for a name that open_clip or timm does not know; without the remedy, which lists the suite's models."""
+    error = unknown_name("model", name, library_names)
+    return UsageError(f"model '{model.name}': {error.problem}", suggestions=error.suggestions)
 
 
 def _cached(model: Model, repo: str, name: str) -> Path | None:
+    """The path of a file in the Hub's cache, None if it is not there."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(repo, name)
+        path = try_to_load_from_cache(repo, name)
     except HFValidationError as problem:
         raise UsageError(
-            f"model '{model.name}': '{repo}' is no repository of the Hub ({first_line(problem)})"
+            f"model '{model.name}': '{repo}' is not a repository of the Hub ({first_line(problem)})",
+            "give hf-hub:ORG/NAME",
         ) from None
-    return Path(found) if isinstance(found, str) else None
+    return Path(path) if isinstance(path, str) else None
 
 
-def _from_hub(repo: str, names: tuple[str, ...]) -> None:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    for name in names:
-        try:
-            hf_hub_download(repo, name)
-            return
-        except LocalEntryNotFoundError:
-            raise
-        except EntryNotFoundError:
-            if name == names[-1]:
-                raise
-
-
-def _url_folder(model: Model) -> Path:
-    """Where the libraries look for weights that are fetched from an address of their own."""
+def url_folder(model: Model) -> Path:
+    """The folder in which open_clip or timm looks for weights that are not on the Hub."""
     if not model.vision_only:
         return Path.home() / ".cache" / "clip"
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints"
-
-
-def _from_url(url: str, folder: Path) -> None:
-    download(url, folder / Path(url).name)
-
-
-def _reach(model: Model) -> None:
-    """Say at once that there is no network, where the Hub's own client would try for half a minute."""
-    from huggingface_hub import constants
-
-    lacking = missing_files(model)
-    if all(name.startswith("http") for name in lacking):
-        return
-    repo, _, file = next(name for name in lacking if not name.startswith("http")).rpartition("/")
-    problem: object = "HF_HUB_OFFLINE is set"
-    if not constants.HF_HUB_OFFLINE:
-        try:
-            with contextlib.suppress(urllib.error.HTTPError):  # an answer, if only a refusal
-                urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=10).close()
-            return
-        except OSError as found:
-            problem = getattr(found, "reason", None) or found
-    more = f"; lacking too: {', '.join(lacking[1:])}" if len(lacking) > 1 else ""
-    raise InputError(
-        f"model '{model.name}': {repo}/{file} is not here and cannot be fetched ({problem}); {_by_hand(repo, file)}{more}"
-    )
-
-
-def _whole_tokenizer(model: Model) -> None:
-    """Which files a tokenizer has is for its library to know."""
-    import open_clip
-
-    open_clip.get_tokenizer(model.load if ":" in model.load or model.weights else model.load.rpartition("/")[0])
-
-
-def _by_hand(repo: str, file: str) -> str:
-    return f"where there is a network, `hf download {repo} {file}`, and bring the Hub's cache here (HF_HOME names its folder)"
-
-
-def _or_line(model: Model, what: str, how: str, bring: Callable[[], None]) -> None:
-    from huggingface_hub.utils import logging
-
-    logging.set_verbosity_error()  # its retries are no news to the reader of the line below
-    try:
-        bring()
-    except Exception as problem:  # whatever a network, a server or a disk may cause
-        first: BaseException = problem
-        while first.__cause__ or first.__context__:
-            first = first.__cause__ or first.__context__ or first
-        raise InputError(
-            f"model '{model.name}': {what} is not here and cannot be fetched ({first_line(first)}); {how}"
-        ) from None

@@ -56,5 +56,8 @@ def _examples(card: Card, split: str) -> Examples:
 
 
 SOURCE = Source(
-    _examples, options=("scene", "attribute", "fixed", "style", "imbalance"), version=f"world {world.VERSION}"
+    _examples,
+    description="images drawn by the pocket world",
+    options=("scene", "attribute", "fixed", "style", "imbalance"),
+    version=f"world {world.VERSION}",
 )

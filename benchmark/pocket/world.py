@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.pocket.marks import GLYPHS, SHAPES, STROKES, TEXTURES, Mark, Plane, turn
-from benchmark.tasks.hashed_random import Floats, bells, choices, uniforms
+from benchmark.tasks.hashed_random import Floats, choices, normals, uniforms
 
 SIZE = 32
 VERSION = 1  # part of every task's fingerprint: raise it whenever a byte of any picture changes
@@ -173,7 +173,7 @@ class Canvas:
         if s.gray:
             out[:] = (out[..., :1] + out[..., 1:2] + out[..., 2:]) / np.float32(3)
         if s.noise:
-            out += np.float32(s.noise) * bells(f"{self.key}/noise", self.n, SIZE * SIZE * 3).reshape(out.shape)
+            out += np.float32(s.noise) * normals(f"{self.key}/noise", self.n, SIZE * SIZE * 3).reshape(out.shape)
         if s.invert:
             out[:] = np.float32(255) - out
         if s.mirror:

@@ -44,7 +44,7 @@ def show(args: argparse.Namespace, chosen: Callable[[], Suite]) -> None:
     elif args.what == "sources":
         from benchmark.tasks import sources
 
-        print(tabulate(sorted(sources.known_sources().items()), ["source", "what it is"]))
+        print(tabulate(sorted(sources.describe_sources().items()), ["source", "what it is"]))
     elif args.what == "techniques":
         installed = {
             point.name: point.value for point in importlib.metadata.entry_points(group=suites.TECHNIQUES_GROUP)

@@ -43,6 +43,13 @@ class Technique:
 
 @dataclass(frozen=True)
 class Suite:
+    """Models x tasks x techniques x seeds, and the ledger of their runs.
+
+    source_vocabulary: the prompts of the source classes, over which scorers of source posteriors read a dual encoder.
+    ledger: the folder of the ledger.  published: for a suite of published measurements, technique name to SOURCE/TECHNIQUE of the
+    published ledgers; its seeds are [0].  requested: the argument of `--suite`.
+    """
+
     name: str
     description: str
     models: tuple[Model, ...]
@@ -52,37 +59,40 @@ class Suite:
     source_vocabulary: tuple[str, ...]
     ledger: Path
     published: dict[str, str] = field(default_factory=dict)
-    requested: str = ""  # what `--suite` was given
+    requested: str = ""
 
     @property
     def training_tasks(self) -> tuple[Card, ...]:
-        """The tasks that have train images; the others are evaluated on only."""
+        """The tasks with train images; the others are only evaluated on."""
         return tuple(card for card in self.tasks if not card.evaluation_only)
 
     def on_device(self, device: str, precision: str) -> "Suite":
-        """The same suite with its models on another device and in another precision."""
+        """The suite with its models on another device and in another precision."""
         return replace(self, models=tuple(replace(m, device=device, precision=precision) for m in self.models))
 
     def subset(
         self, models: Iterable[str] | None, tasks: Iterable[str] | None, techniques: Iterable[str] | None = None
     ) -> "Suite":
-        """The same suite with only the named models, tasks and techniques; raises UsageError for unknown ones."""
+        """The suite with the named models, tasks and techniques only; None keeps all. Raises UsageError for unknown names."""
         return replace(
             self,
-            models=_named("model", self.models, models),
-            tasks=_named("task", self.tasks, tasks),
-            techniques=_named("technique", self.techniques, techniques),
+            models=_select("model", self.models, models),
+            tasks=_select("task", self.tasks, tasks),
+            techniques=_select("technique", self.techniques, techniques),
         )
 
 
-def _named(what: str, things: Sequence[Any], wanted: Iterable[str] | None) -> tuple[Any, ...]:
-    if wanted is None:
-        return tuple(things)
-    by_name = {thing.name: thing for thing in things}
-    for name in wanted:
+def _select(kind: str, items: Sequence[Any], names: Iterable[str] | None) -> tuple[Any, ...]:
+    """The items of the given names, in the order of the names."""
+    if names is None:
+        return tuple(items)
+    by_name = {item.name: item for item in items}
+    # duplicates are ignored
+    names = list(dict.fromkeys(names))
+    for name in names:
         if name not in by_name:
-            raise unknown_name(what, name, by_name)
-    return tuple(by_name[name] for name in dict.fromkeys(wanted))
+            raise unknown_name(kind, name, by_name)
+    return tuple(by_name[name] for name in names)
 
 
 def suite_names() -> list[str]:
@@ -90,119 +100,131 @@ def suite_names() -> list[str]:
 
 
 def load(name: str, source: str | None = None) -> Suite:
-    """A suite by name, or by the path of its file (ending in .toml). Raises SuiteError, or UsageError for an unknown name.
+    """A suite by its name, or by the path of its file, which ends in .toml.
 
-    source: the kind of source that tasks are taken from where they have it; by default the first whose files are here.
+    source: the kind of source to take tasks from if they have it; by default the first whose files are on this machine.
+    Raises SuiteError for an invalid file, UsageError for an unknown name.
     """
+    # a name never ends in .toml, a path always does
     if not name.endswith(".toml") and name not in suite_names():
         raise unknown_name("suite", name, suite_names())
     return replace(read(Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml", source), requested=name)
 
 
 def read(path: Path, source: str | None = None) -> Suite:
+    """Read and check a suite file; relative paths in it start from its folder."""
     fields = Fields(str(path), read_toml(path, SuiteError), SuiteError)
     name = fields.take("name", str)
     if name != path.stem:
-        raise fields.fail("name", f"is '{name}', but the file is called {path.name}; make them agree")
+        raise fields.invalid("name", f"is '{name}', but the file is {path.name}; rename one of them")
     ledger = fields.take("ledger", str, "")
-    published = _published(fields)
+    published = _read_published(fields)
     seeds = fields.take("seeds", list, [0] if published else None)
+    # type rather than isinstance, since True is an int
     if not seeds or any(type(seed) is not int for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise fields.fail("seeds", f"should hold different whole numbers, found {seeds!r}")
+        raise fields.invalid("seeds", f"should contain distinct integers, found {seeds!r}")
     suite = Suite(
         name=name,
         description=fields.take("description", str, ""),
-        models=tuple(_model(path, i, table) for i, table in enumerate(fields.take("models", list))),
-        tasks=tuple(sources.resolve_source(cards.load(task, path.parent), source) for task in fields.texts("tasks")),
+        models=tuple(_read_model(path, i, table) for i, table in enumerate(fields.take("models", list))),
+        tasks=tuple(
+            sources.resolve_source(cards.load(task, path.parent), source) for task in fields.take_strings("tasks")
+        ),
+        # published techniques have no hyperparameters here
         techniques=tuple(Technique(technique, {}) for technique in published)
         or tuple(_technique(path, *item) for item in fields.take("techniques", dict).items()),
         seeds=tuple(seeds),
-        source_vocabulary=_vocabulary(path, fields),
+        source_vocabulary=_read_vocabulary(path, fields),
+        # the ledgers of the built-in suites are part of the leaderboard package
         ledger=path.parent / ledger if ledger else Path(leaderboard.__file__).parent / "gains" / name,
         published=published,
     )
-    fields.done()
-    named: dict[str, tuple[Any, ...]] = {"models": suite.models, "tasks": suite.tasks, "techniques": suite.techniques}
-    for what, things in named.items():
-        found = [thing.name for thing in things]
-        if not found:
-            raise fields.fail(what, "is empty")
-        if len(set(found)) < len(found):
-            raise fields.fail(what, f"names '{next(n for n in found if found.count(n) > 1)}' twice")
+    fields.finish()
+    for kind in ("models", "tasks", "techniques"):
+        names = [item.name for item in getattr(suite, kind)]
+        if not names:
+            raise fields.invalid(kind, "is empty; add at least one")
+        if len(set(names)) < len(names):
+            raise fields.invalid(kind, f"contains '{next(n for n in names if names.count(n) > 1)}' twice")
     return suite
 
 
-def _published(fields: Fields) -> dict[str, str]:
-    """Instead of techniques to measure: the suite's name for each, and which SOURCE/TECHNIQUE of the published ledgers it is."""
-    given = fields.take("published", dict, {})
-    known = [f"{source}/{technique}" for source, technique in clip_sources()] if given else []
-    for name, of in given.items():
-        if of not in known:
-            raise fields.fail("published", f"has '{name}' as {of!r}; known: {', '.join(known)}")
-    return given
+def _read_published(fields: Fields) -> dict[str, str]:
+    """[published]: the suite's name of a technique to SOURCE/TECHNIQUE of the published ledgers."""
+    published = fields.take("published", dict, {})
+    # reading the published tables takes a while, so only if they are needed
+    names = [f"{source}/{technique}" for source, technique in clip_sources()] if published else []
+    for technique, name in published.items():
+        if name not in names:
+            raise fields.invalid("published", f"has '{technique}' as {name!r}; known: {', '.join(names)}")
+    return published
 
 
-def _vocabulary(path: Path, fields: Fields) -> tuple[str, ...]:
-    """The texts themselves, or the prompts of the task that is named."""
-    given = fields.either("source_vocabulary", list, str) if fields.has("source_vocabulary") else []
-    if isinstance(given, str):
-        return tuple(cards.load(given, path.parent).prompts())
-    return (
-        tuple(Fields(fields.where, {"source_vocabulary": given}, SuiteError).texts("source_vocabulary", least=2))
-        if given
-        else ()
-    )
+def _read_vocabulary(path: Path, fields: Fields) -> tuple[str, ...]:
+    """The source vocabulary: a list of texts, or the name of a task for its prompts."""
+    if not fields.has("source_vocabulary"):
+        return ()
+    value = fields.take_any("source_vocabulary", list, str)
+    if isinstance(value, str):
+        return tuple(cards.load(value, path.parent).prompts())
+    if not value:
+        return ()
+    table = Fields(fields.where, {"source_vocabulary": value}, SuiteError)
+    return tuple(table.take_strings("source_vocabulary", minimum=2))
 
 
-def _model(path: Path, i: int, table: Any) -> Model:
+def _read_model(path: Path, i: int, table: Any) -> Model:
     if not isinstance(table, dict):
         raise SuiteError(f"{path}: [[models]] entry {i + 1}: should be a table, found {table!r}")
     fields = Fields(f"{path}: [[models]] entry {i + 1}", table, SuiteError)
     model = Model(
-        fields.take("name", str),
-        _resolved(path, fields, fields.take("load", str)),
-        _file(path, fields, "bpe"),
-        _file(path, fields, "weights"),
+        name=fields.take("name", str),
+        load=_resolve_local_dir(path, fields, fields.take("load", str)),
+        bpe=_existing_file(path, fields, "bpe"),
+        weights=_existing_file(path, fields, "weights"),
     )
-    fields.done()
+    fields.finish()
+    # the ledger of a model is the file MODEL.csv
     if model.name.startswith(".") or set(model.name) & set("/\\:"):
-        raise fields.fail(
-            "name", f"is '{model.name}', which names no file of a ledger; leave out / \\ : and a dot in front"
+        raise fields.invalid(
+            "name", f"is '{model.name}', which cannot name a file of the ledger; use no / \\ : and no dot at the start"
         )
+    # a tag, a repository and a folder come with weights
     if model.weights and ("/" in model.load or "local-dir:" in model.load or "hf-hub:" in model.load):
-        raise fields.fail(
-            "weights", f"stands beside '{model.load}', which has weights of its own; give the bare architecture"
+        raise fields.invalid(
+            "weights", f"excludes '{model.load}', which has its own weights; give the architecture alone as `load`"
         )
     if not model.weights and "/" not in model.load and ":" not in model.load:
-        raise fields.fail(
+        raise fields.invalid(
             "load",
-            f"is '{model.load}'; give ARCHITECTURE/TAG, hf-hub:ORG/NAME, local-dir:PATH, timm:NAME, or `weights` beside it",
+            f"is '{model.load}'; give ARCHITECTURE/TAG, hf-hub:ORG/NAME, local-dir:PATH, timm:NAME, or add `weights`",
         )
     return model
 
 
-def _resolved(path: Path, fields: Fields, load: str) -> str:
-    """`load` with a relative local-dir resolved against the suite file."""
-    prefix, found, where = load.partition("local-dir:")
-    if not found:
+def _resolve_local_dir(path: Path, fields: Fields, load: str) -> str:
+    """`load` with the path of a local-dir made absolute, from the folder of the suite file."""
+    prefix, separator, relative = load.partition("local-dir:")
+    if not separator:
         return load
-    folder = (path.parent / where).resolve()
+    folder = (path.parent / relative).resolve()
     config = "config.json" if prefix == "timm:" else "open_clip_config.json"
     if not (folder / config).exists():
-        raise fields.fail(
+        raise fields.invalid(
             "load", f"is '{load}', but {folder} has no {config}; `python -m benchmark pretrain` makes the pocket models"
         )
     return f"{prefix}local-dir:{folder}"
 
 
-def _file(path: Path, fields: Fields, field: str) -> Path | None:
-    given = fields.take(field, str, "")
-    if not given:
+def _existing_file(path: Path, fields: Fields, field: str) -> Path | None:
+    """The absolute path of an optional field that names a file."""
+    relative = fields.take(field, str, "")
+    if not relative:
         return None
-    found = (path.parent / given).resolve()
-    if not found.is_file():
-        raise fields.fail(field, f"is '{given}', but there is no {found}")
-    return found
+    file = (path.parent / relative).resolve()
+    if not file.is_file():
+        raise fields.invalid(field, f"is '{relative}', but there is no file {file}")
+    return file
 
 
 def _technique(path: Path, name: str, table: Any) -> Technique:

@@ -1,4 +1,4 @@
-"""Task cards: the TOML files in `datasets/`, each declaring one task."""
+"""Task cards: the TOML files in `datasets/`, each of which declares one task."""
 
 import json
 from dataclasses import dataclass
@@ -15,8 +15,10 @@ SPLITS = ("train", "val", "test")
 class Card:
     """One task: its classes and prompts, the sizes of its splits, and where its images come from.
 
-    `source` holds the options of the source named by `kind`: the first of `sources`, or whichever of them was settled on. `folder` is
-    where the card lies, for paths relative to it. A task without train images is for evaluation only.
+    classes: C class names; label k is the k-th.  templates: prompts with `{c}` in place of the class name.
+    sizes: the number of images of each split. A task without train images is for evaluation only.
+    kind, source: the selected source and its options.  sources: all (kind, options) pairs of the card, the preferred one first.
+    folder: the folder of the card, which relative paths of its source start from.
     """
 
     name: str
@@ -38,25 +40,27 @@ class Card:
         return not self.sizes["train"]
 
     def prompts(self) -> list[str]:
-        """The class prompts, one list after another in template order: C x templates texts, class-major."""
+        """The prompts of all classes: C x len(templates) strings, all prompts of the first class first."""
         return [template.replace("{c}", name) for name in self.classes for template in self.templates]
 
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that decides which images and labels the task has."""
+        """All fields that decide the images and labels of the task."""
         return {
             "name": self.name,
             "classes": list(self.classes),
             "sizes": self.sizes,
             "kind": self.kind,
+            # the download size is information for the user only
             "source": {field: value for field, value in self.source.items() if field != "megabytes"},
         }
 
 
 def folder() -> Path:
-    """Where the cards are: beside the package in a clone, inside it once installed."""
-    here = Path(__file__).parent.parent
-    beside = here.parent / "datasets"
-    return beside if (beside / "digits.toml").exists() else here / "datasets"
+    """The folder of the cards: beside the package in a clone, inside it once installed."""
+    package = Path(__file__).parent.parent
+    # the wheel has the cards inside the package
+    in_clone = package.parent / "datasets"
+    return in_clone if (in_clone / "digits.toml").exists() else package / "datasets"
 
 
 def card_names() -> list[str]:
@@ -64,9 +68,9 @@ def card_names() -> list[str]:
 
 
 def load(name: str, base: Path | None = None) -> Card:
-    """The card of a task: a name of `datasets/`, or a path ending in .toml relative to `base`.
+    """The card of a task: the name of a card in `datasets/`, or a path that ends in .toml, relative to `base`.
 
-    Raises CardError for a bad card, UsageError for an unknown name.
+    Raises CardError for an invalid card, UsageError for an unknown name.
     """
     if name.endswith(".toml"):
         return read((base or Path()) / name)
@@ -77,52 +81,63 @@ def load(name: str, base: Path | None = None) -> Card:
 
 
 def read(path: Path) -> Card:
+    """Read and check a card; raises CardError with the file and the field."""
     fields = Fields(str(path), read_toml(path, CardError), CardError)
     sizes = Fields(f"{path}: [splits]", fields.take("splits", dict), CardError)
-    templates = fields.texts("templates")
+    templates = fields.take_strings("templates")
     for template in templates:
         if "{c}" not in template:
-            raise fields.fail("templates", f"has '{template}', which lacks {{c}}, the place of the class name")
-    found = _sources(path, fields)
+            raise fields.invalid("templates", f"contains '{template}' without {{c}}, the place of the class name")
+    # the first source is preferred; `resolve_source` may select another
+    sources = _read_sources(path, fields)
+    kind, options = sources[0]
     card = Card(
         name=fields.take("name", str),
         title=fields.take("title", str),
         group=fields.take("group", str, "own"),
-        classes=tuple(fields.texts("classes", least=2)),
+        classes=tuple(fields.take_strings("classes", minimum=2)),
         templates=tuple(templates),
         licence=fields.take("licence", str, "not stated"),
         citation=fields.take("citation", str, "none"),
         sizes={split: sizes.take(split, int) for split in SPLITS},
-        kind=found[0][0],
-        source=found[0][1],
+        kind=kind,
+        source=options,
         folder=path.parent,
         homepage=fields.take("homepage", str, ""),
-        sources=found,
+        sources=sources,
     )
-    sizes.done()
-    fields.done()
+    sizes.finish()
+    fields.finish()
+    # results refer to a task by its name, users to its card by the file
     if card.name != path.stem:
-        raise fields.fail("name", f"is '{card.name}', but the file is called {path.name}; make them agree")
+        raise fields.invalid("name", f"is '{card.name}', but the file is {path.name}; rename one of them")
     for split, size in card.sizes.items():
-        if size < len(card.classes) and not (size == 0 and split != "test" and card.evaluation_only):
-            raise sizes.fail(split, f"is {size}: fewer samples than the {len(card.classes)} classes")
+        # evaluation-only cards have test images only; every other split has at least one image per class
+        may_be_empty = card.evaluation_only and split != "test"
+        if size < len(card.classes) and not (size == 0 and may_be_empty):
+            raise sizes.invalid(split, f"is {size}: fewer samples than the {len(card.classes)} classes")
     return card
 
 
-def _sources(path: Path, fields: Fields) -> tuple[tuple[str, dict[str, Any]], ...]:
-    """[source], or the tables of [[source]], the best first."""
-    given = fields.either("source", dict, list)
-    found = []
-    for entry in given if isinstance(given, list) else [given]:
-        if not isinstance(entry, dict):
-            raise fields.fail("source", f"should hold tables, found {entry!r}")
-        source = Fields(f"{path}: [source]", entry, CardError)
+def _read_sources(path: Path, fields: Fields) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The (kind, options) pair of [source], or those of the tables [[source]], the preferred one first."""
+    given = fields.take_any("source", dict, list)
+    tables = given if isinstance(given, list) else [given]
+    pairs = []
+    for table in tables:
+        if not isinstance(table, dict):
+            raise fields.invalid("source", f"should contain tables, found {table!r}")
+        source = Fields(f"{path}: [source]", table, CardError)
         kind = source.take("kind", str)
+        # the source itself knows its options, and checks them when it is used
+        options = source.take_all()
         try:
-            json.dumps(options := source.rest())
-        except TypeError as problem:  # what TOML gives and JSON cannot has no place in a card
-            raise source.fail("kind", f"stands beside a date or time, which no source takes ({problem})") from None
-        found.append((kind, options))
-    if not found:
-        raise fields.fail("source", "is empty; say where the images come from")
-    return tuple(found)
+            json.dumps(options)
+        except TypeError as problem:  # fingerprints are JSON; dates are the only TOML values that JSON does not have
+            raise source.invalid(
+                "kind", f"has a date or time as an option, which no source takes ({problem})"
+            ) from None
+        pairs.append((kind, options))
+    if not pairs:
+        raise fields.invalid("source", "is empty; add a table that declares where the images come from")
+    return tuple(pairs)

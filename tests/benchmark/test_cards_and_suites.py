@@ -1,4 +1,4 @@
-"""Cards, suites and sources: what is wrong is one line with file and field."""
+"""Cards, suites and sources: errors are one line with the file and the field."""
 
 import os
 from collections.abc import Callable
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchmark.errors import BenchmarkError, CardError, InputError, SuiteError, UsageError
-from benchmark.finetuning import conditions as fingerprint
 from benchmark.suites import suite
 from benchmark.tasks import cards, sources
+from benchmark.tasks.fingerprint import task_fingerprint
 
 CARD = """\
 name = "mine"
@@ -28,20 +28,20 @@ attribute = "colour"
 """
 
 
-def card_at(folder: Path, text: str = CARD) -> cards.Card:
+def write_card(folder: Path, text: str = CARD) -> cards.Card:
     (folder / "mine.toml").write_text(text)
     return cards.read(folder / "mine.toml")
 
 
-def one_line(caught: "pytest.ExceptionInfo[BenchmarkError]", *parts: str) -> None:
+def check_one_line(caught: "pytest.ExceptionInfo[BenchmarkError]", *parts: str) -> None:
     message = str(caught.value)
     assert "\n" not in message
     for part in parts:
         assert part in message
 
 
-def test_a_card_is_read(tmp_path: Path) -> None:
-    card = card_at(tmp_path)
+def test_card_is_read(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
     assert card.prompts() == ["a red", "one red", "a blue", "one blue"]
     assert card.sizes == {"train": 20, "val": 4, "test": 6}
 
@@ -49,25 +49,25 @@ def test_a_card_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('title = "My task"\n', "", "field 'title' is missing; add a text"),
-        ('title = "My task"', "title = 3", "field 'title' should be a text, found 3"),
+        ('title = "My task"\n', "", "field 'title' is missing; add a string"),
+        ('title = "My task"', "title = 3", "field 'title' should be a string, found 3"),
         ('"red", "blue"', '"red"', "field 'classes' needs at least 2 entries, found 1"),
-        ('"red", "blue"', '"red", "red"', "field 'classes' names 'red' twice"),
-        ('"red", "blue"', '"red", ""', "field 'classes' should hold texts, but entry 2 is ''"),
-        ('"a {c}"', '"a class"', "field 'templates' has 'a class', which lacks {c}"),
+        ('"red", "blue"', '"red", "red"', "field 'classes' contains 'red' twice"),
+        ('"red", "blue"', '"red", ""', "field 'classes' should contain non-blank strings, but entry 2 is ''"),
+        ('"a {c}"', '"a class"', "field 'templates' contains 'a class' without {c}"),
         ("train = 20", "train = 1", "[splits]: field 'train' is 1: fewer samples than the 2 classes"),
-        ("train = 20", 'train = "20"', "[splits]: field 'train' should be a whole number, found '20'"),
+        ("train = 20", 'train = "20"', "[splits]: field 'train' should be an integer, found '20'"),
         ("val = 4\n", "", "[splits]: field 'val' is missing"),
-        ('name = "mine"', 'name = "other"', "field 'name' is 'other', but the file is called mine.toml"),
-        ('title = "My task"', 'titel = "x"\ntitle = "y"', "field 'titel' is not known here"),
+        ('name = "mine"', 'name = "other"', "field 'name' is 'other', but the file is mine.toml"),
+        ('title = "My task"', 'titel = "x"\ntitle = "y"', "field 'titel' is unknown"),
         ("[source]\n", "[source]\n\n[[", "not valid TOML"),
-        ("[source]\n", "[source]\nfixed = 2020-01-01\n", "[source]: field 'kind' stands beside a date or time"),
+        ("[source]\n", "[source]\nfixed = 2020-01-01\n", "[source]: field 'kind' has a date or time as an option"),
     ],
 )
-def test_bad_cards_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+def test_invalid_card_is_reported(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(CardError) as caught:
-        card_at(tmp_path, CARD.replace(old, new))
-    one_line(caught, "mine.toml", message)
+        write_card(tmp_path, CARD.replace(old, new))
+    check_one_line(caught, "mine.toml", message)
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_bad_cards_are_named(old: str, new: str, message: str, tmp_path: Path) -
         ('kind = "pocket"', 'kind = "pockte"', "unknown source 'pockte': did you mean pocket?"),
         ('scene = "object"', 'scene = "objekt"', "field 'scene' is 'objekt'; known: object"),
         ('"red", "blue"', '"red", "ultraviolet"', "'ultraviolet' is nothing that scene 'object' can draw"),
-        ("[source]", "[source]\nimbalence = 3", "field 'imbalence' is not known to source 'pocket'"),
+        ("[source]", "[source]\nimbalence = 3", "field 'imbalence' is not an option of source 'pocket'"),
         ("[source]", "[source]\nimbalance = 'k'", "field 'imbalance' should be a number in 1..1000, found 'k'"),
-        ('scene = "object"', "scene = [1]", "field 'scene' should be a text, found [1]"),
+        ('scene = "object"', "scene = [1]", "field 'scene' should be a non-empty string, found [1]"),
         ("[source]", "[source]\nfixed = 3", "field 'fixed' should be a table, found 3"),
         ("[source]", "[source]\nstyle = {noize = 3.0}", "field 'style.noize' is not known; known: tilt, noise"),
         ("[source]", "[source]\nstyle = {noise = true}", "field 'style.noise' should be of type float, found True"),
     ],
 )
-def test_bad_sources_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+def test_invalid_source_is_reported(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(CardError) as caught:
-        sources.load(card_at(tmp_path, CARD.replace(old, new)), "train")
-    one_line(caught, "mine.toml", message)
+        sources.load(write_card(tmp_path, CARD.replace(old, new)), "train")
+    check_one_line(caught, "mine.toml", message)
 
 
-def test_missing_and_unknown_cards_are_named(tmp_path: Path) -> None:
+def test_missing_and_unknown_cards_are_reported(tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"none\.toml: there is no such file"):
         cards.load("none.toml", tmp_path)
     with pytest.raises(UsageError, match="unknown task 'shape': did you mean shapes"):
@@ -106,49 +106,51 @@ FOLDER = (
 FOLDER = FOLDER.replace("train = 20", "train = 12")
 
 
-def test_a_folder_is_cut_into_balanced_disjoint_splits(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+def test_folder_is_cut_into_balanced_disjoint_splits(tmp_path: Path, pictures: Callable[..., Path]) -> None:
     pictures(tmp_path / "images", ("cat", "dog"))
-    card = card_at(tmp_path, FOLDER)
+    card = write_card(tmp_path, FOLDER)
     splits = {split: sources.load(card, split) for split in cards.SPLITS}
     files = [path for s in splits.values() for path in s.images]
     assert len(set(files)) == len(files) == 22
     for s in splits.values():
         assert all(path.parent.name == ("cat", "dog")[label] for path, label in zip(s.images, s.labels, strict=True))
         assert abs(np.bincount(s.labels)[0] - np.bincount(s.labels)[1]) <= 1
-    again = sources.load(card_at(tmp_path, FOLDER), "train")
-    assert again.images == splits["train"].images
+    repeated = sources.load(write_card(tmp_path, FOLDER), "train")
+    assert repeated.images == splits["train"].images
 
 
-def test_a_changed_image_changes_the_cache_key_and_a_copied_folder_not_the_tasks_identity(
+def test_changed_file_times_change_the_sample_digest_but_not_the_task_fingerprint(
     tmp_path: Path, pictures: Callable[..., Path]
 ) -> None:
     pictures(tmp_path / "images", ("cat", "dog"))
-    card = card_at(tmp_path, FOLDER)
-    before, identity = sources.source_of(card).sample_list(card, "train"), fingerprint.task_fingerprint(card)
+    card = write_card(tmp_path, FOLDER)
+    before, fingerprint = sources.source_of(card).sample_digest(card, "train"), task_fingerprint(card)
     for path in (tmp_path / "images").rglob("*.png"):
         os.utime(path, (1, 1))
-    assert sources.source_of(card).sample_list(card, "train") != before
-    assert fingerprint.task_fingerprint(card) == identity
+    assert sources.source_of(card).sample_digest(card, "train") != before
+    assert task_fingerprint(card) == fingerprint
 
 
-def test_bad_folders_are_named(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+def test_invalid_folder_is_reported(tmp_path: Path, pictures: Callable[..., Path]) -> None:
     pictures(tmp_path / "images", ("cat", "dog"))
     with pytest.raises(CardError, match=r"field 'path' is 'other', and .* is not a folder"):
-        sources.load(card_at(tmp_path, FOLDER.replace('"images"', '"other"')), "train")
+        sources.load(write_card(tmp_path, FOLDER.replace('"images"', '"other"')), "train")
     with pytest.raises(InputError, match="0 images for class 'cow'"):
-        sources.load(card_at(tmp_path, FOLDER.replace('"dog"', '"cow"')), "train")
+        sources.load(write_card(tmp_path, FOLDER.replace('"dog"', '"cow"')), "train")
     with pytest.raises(CardError, match="field 'folders' should name one folder for each of the 2 classes"):
-        sources.load(card_at(tmp_path, FOLDER + 'folders = ["cat"]'), "train")
-    with pytest.raises(CardError, match="field 'path' should be a text, found 5"):
-        sources.load(card_at(tmp_path, FOLDER.replace('"images"', "5")), "train")
-    with pytest.raises(CardError, match="ask for 40 samples, but there are 24; lower the sizes"):
-        sources.load(card_at(tmp_path, FOLDER.replace("train = 12", "train = 30")), "train")
+        sources.load(write_card(tmp_path, FOLDER + 'folders = ["cat"]'), "train")
+    with pytest.raises(CardError, match="field 'path' should be a non-empty string, found 5"):
+        sources.load(write_card(tmp_path, FOLDER.replace('"images"', "5")), "train")
+    with pytest.raises(CardError, match="need 40 samples, but there are only 24; lower the sizes"):
+        sources.load(write_card(tmp_path, FOLDER.replace("train = 12", "train = 30")), "train")
 
 
-def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
+def test_unreadable_image_is_reported(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"\x89PNG nothing")
-    with pytest.raises(InputError, match=r"bad\.png: cannot be read as an image .*; mend or remove it"):
+    with pytest.raises(InputError, match=r"bad\.png: cannot be read as an image .*; fix or remove it") as caught:
         sources.read_image(tmp_path / "bad.png")
+    assert caught.value.remedy == "fix or remove it"
+    assert str(caught.value) == f"{caught.value.problem}; fix or remove it"
 
 
 # suites
@@ -168,14 +170,14 @@ load = "hf-hub:org/name"
 """
 
 
-def suite_at(folder: Path, text: str = SUITE) -> suite.Suite:
+def write_suite(folder: Path, text: str = SUITE) -> suite.Suite:
     (folder / "mine.toml").write_text(CARD)
     (folder / "own.toml").write_text(text)
     return suite.load(str(folder / "own.toml"))
 
 
-def test_a_suite_is_read(tmp_path: Path) -> None:
-    own = suite_at(tmp_path)
+def test_suite_is_read(tmp_path: Path) -> None:
+    own = write_suite(tmp_path)
     assert [card.name for card in own.tasks] == ["shapes", "mine"]
     assert own.ledger == tmp_path / "gains"
     assert own.techniques[0].options == {"rate": 1e-3, "batch": 10, "epochs": 2}
@@ -185,9 +187,9 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seeds = [0, 1]", "seeds = [0, 0]", "field 'seeds' should hold different whole numbers"),
+        ("seeds = [0, 1]", "seeds = [0, 0]", "field 'seeds' should contain distinct integers"),
         ("seeds = [0, 1]", "", "field 'seeds' is missing; add a list"),
-        ('"shapes", "mine.toml"', '"shapes", "shapes"', "field 'tasks' names 'shapes' twice"),
+        ('"shapes", "mine.toml"', '"shapes", "shapes"', "field 'tasks' contains 'shapes' twice"),
         ("rate = 1e-3", "", "[techniques.clip_adapter]: field 'rate' is missing or not above 0"),
         ("rate = 1e-3", 'rate = "x"', "[techniques.clip_adapter]: field 'rate' should be a number, found 'x'"),
         ('load = "hf-hub:org/name"', 'load = "local-dir:nowhere"', "has no open_clip_config.json"),
@@ -206,8 +208,8 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
         ),
         ("epochs = 2", 'epochs = 2\noptimizer = "adam"', "field 'optimizer' is 'adam'; give one of adamw, sgd"),
         ('load = "hf-hub:org/name"', "", "[[models]] entry 1: field 'load' is missing"),
-        ('name = "own"', 'name = "owm"', "field 'name' is 'owm', but the file is called own.toml"),
-        ('name = "own"', 'name = "own"\ncolour = "red"', "field 'colour' is not known here"),
+        ('name = "own"', 'name = "owm"', "field 'name' is 'owm', but the file is own.toml"),
+        ('name = "own"', 'name = "own"\ncolour = "red"', "field 'colour' is unknown"),
         (
             "[techniques.clip_adapter]\nrate = 1e-3\nbatch = 10\nepochs = 2\n",
             "[techniques]\n",
@@ -215,24 +217,25 @@ def test_a_suite_is_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_bad_suites_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+def test_invalid_suite_is_reported(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
-        suite_at(tmp_path, SUITE.replace(old, new))
-    one_line(caught, "own.toml", message)
+        write_suite(tmp_path, SUITE.replace(old, new))
+    check_one_line(caught, "own.toml", message)
 
 
-def test_an_unknown_technique_is_named_before_anything_is_measured(tmp_path: Path) -> None:
+def test_unknown_technique_is_reported_before_anything_is_measured(tmp_path: Path) -> None:
     from benchmark.finetuning import measure
 
-    own = suite_at(tmp_path, SUITE.replace("clip_adapter]", "clip_adaptor]"))
+    own = write_suite(tmp_path, SUITE.replace("clip_adapter]", "clip_adaptor]"))
     with pytest.raises(UsageError, match="unknown technique 'clip_adaptor': did you mean clip_adapter"):
         measure.measure(own, own, tmp_path, 1, quiet=True)
 
 
-def test_unknown_names_get_the_nearest(tmp_path: Path) -> None:
-    own = suite_at(tmp_path)
-    with pytest.raises(UsageError, match="unknown model 'klip': did you mean clip"):
+def test_unknown_name_gets_suggestions(tmp_path: Path) -> None:
+    own = write_suite(tmp_path)
+    with pytest.raises(UsageError, match="unknown model 'klip': did you mean clip") as caught:
         own.subset(["klip"], None)
+    assert caught.value.suggestions == ("clip",)
     with pytest.raises(UsageError, match="unknown task 'shaqes': did you mean shapes"):
         own.subset(None, ["shaqes"])
     with pytest.raises(UsageError, match="unknown suite 'poket': did you mean pocket"):

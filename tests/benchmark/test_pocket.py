@@ -138,9 +138,9 @@ def test_numbers_of_a_row_do_not_depend_on_how_many_are_drawn() -> None:
     u = chance.uniforms("key", 20_000, 1)
     assert 0 <= u.min() < 0.01
     assert 0.99 < u.max() < 1
-    bells = chance.bells("key", 200, 500)
-    assert abs(bells.mean()) < 0.02
-    assert bells.std() == pytest.approx(1, abs=0.02)
+    values = chance.normals("key", 200, 500)
+    assert abs(values.mean()) < 0.02
+    assert values.std() == pytest.approx(1, abs=0.02)
 
 
 def test_styles_change_the_picture_as_they_say() -> None:

@@ -1,4 +1,4 @@
-"""Architectures that users have, at full size, with weights at random: the whole stair below the ledger, and every technique for a step."""
+"""Full-size architectures with random weights: embedding, scoring, and one training step of every technique."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
 from benchmark.finetuning import measure
 from benchmark.finetuning.techniques import TECHNIQUES
-from benchmark.scoring import scoring as score
+from benchmark.scoring import scoring
 from benchmark.suites import suite
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def write_task(folder: Path, name: str, seed: int) -> None:
 
 
 def write_checkpoint(folder: Path, architecture: str) -> None:
-    """An open_clip local-dir of a named architecture with weights at random, and a tokenizer of its own where it wants Hugging Face's."""
+    """An open_clip local-dir of an architecture with random weights, with a tokenizer if it uses one of Hugging Face."""
     import open_clip
     from safetensors.torch import save_file
 
@@ -81,14 +81,14 @@ def write_suite(folder: Path, model: str, techniques: str) -> suite.Suite:
 
 
 @pytest.mark.parametrize("architecture", ["ViT-B-32", "ViT-B-16-SigLIP", "coca_ViT-B-32", "EVA02-B-16"])
-def test_a_real_architecture_embeds_scores_and_takes_a_step_of_every_technique(
+def test_real_architecture_is_embedded_scored_and_trained_one_step_by_every_technique(
     tmp_path: Path, architecture: str
 ) -> None:
     write_checkpoint(tmp_path / "weights", architecture)
     steps = "".join(f"[techniques.{name}]\n{STEP}" for name in TECHNIQUES)
     loaded, cache = write_suite(tmp_path, 'load = "local-dir:weights"', steps), Cache(tmp_path / "cache")
     assert embed_suite(loaded, cache, 1, quiet=True) == 16
-    cells = score.score_suite(loaded, ["iimm", "logme", "leep", "zero_shot_margin"], cache).scores
+    cells = scoring.score_suite(loaded, ["iimm", "logme", "leep", "zero_shot_margin"], cache).scores
     assert set(cells.filter(cells["score"].is_not_null())["scorer"]) >= {"iimm", "leep", "zero_shot_margin"}, cells
     assert measure.measure(loaded, replace(loaded, tasks=loaded.tasks[:1]), cache.root, 1, quiet=True) == len(
         TECHNIQUES
@@ -97,10 +97,10 @@ def test_a_real_architecture_embeds_scores_and_takes_a_step_of_every_technique(
     assert [(n["technique"], n["steps"]) for n in notes] == [(name, 1) for name in TECHNIQUES]
 
 
-def test_a_pretrained_name_is_scored_against_published_measurements(
+def test_pretrained_model_is_scored_against_published_measurements(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[..., "subprocess.CompletedProcess[str]"]
 ) -> None:
-    """Weights lie where the Hub's cache has them; they were trained with another activation than the name alone stands for."""
+    """The weights are in the Hub's cache; they were trained with QuickGELU, which the architecture's name does not say."""
     write_checkpoint(tmp_path / "weights", "ViT-B-32")
     snapshot = tmp_path / "hub" / "hub" / "models--timm--vit_base_patch32_clip_224.openai" / "snapshots" / "0123abcd"
     snapshot.mkdir(parents=True)
@@ -115,12 +115,12 @@ def test_a_pretrained_name_is_scored_against_published_measurements(
     )
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    done = command("run", "--suite", "own.toml", "--scorers", "iimm,headroom", "--jobs", 1)
-    assert done.returncode == 0, done.stderr
-    assert "16/16 images" in done.stderr
-    made = json.loads((tmp_path / "results" / "own" / "run.json").read_text())
+    process = command("run", "--suite=own.toml", "--scorers=iimm,headroom", "--jobs=1")
+    assert process.returncode == 0, process.stderr
+    assert "16/16 images" in process.stderr
+    record = json.loads((tmp_path / "results" / "own" / "run.json").read_text())
     weights = "timm/vit_base_patch32_clip_224.openai/open_clip_model.safetensors"
-    assert list(made["models"]["B32"]) == ["load", weights, "configuration"]
+    assert list(record["models"]["B32"]) == ["load", weights, "configuration"]
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub" / "hub"))
     from open_clip.model import QuickGELU

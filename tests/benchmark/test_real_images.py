@@ -1,4 +1,4 @@
-"""The whole stair on real photographs, drawings and scans: from folders, from torchvision's layout, and from shards over HTTP."""
+"""The whole pipeline on real photographs, drawings and scans: from folders, in torchvision's layout, and from shards over HTTP."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ TASKS = {
 
 @pytest.fixture
 def shards(shared: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of a server that has CIFAR-10's images as shards."""
+    """The address of a server with CIFAR-10's images as shards."""
     from benchmark.tasks.sources import tars
 
     subprocess.run([sys.executable, shared / "data" / "unpack", "images", *TASKS], cwd=tmp_path, check=True)
@@ -41,28 +41,28 @@ def shards(shared: Path, tmp_path: Path) -> Iterator[str]:
         (root / part / "nshards.txt").write_text("3")
     (root / "classnames.txt").write_text("\n".join(folder.name for folder in classes))
     (root / "zeroshot_classification_templates.txt").write_text(TASKS["cifar10"])
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=root))
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=root))
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{httpd.server_port}"
     httpd.shutdown()
     httpd.server_close()
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *words: object) -> None:
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
         pass
 
 
 @pytest.mark.slow
-def test_real_images_go_up_the_whole_stair(
+def test_whole_pipeline_on_real_images(
     shards: str,
     tmp_path: Path,
     command: Callable[..., "subprocess.CompletedProcess[str]"],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
-    made = command("new-card", shards, "--name", "cifar10")
-    assert made.returncode == 0, made.stderr
+    process = command("new-card", shards, "--name", "cifar10")
+    assert process.returncode == 0, process.stderr
     (tmp_path / "data" / "torchvision" / "eurosat").mkdir(parents=True)
     (tmp_path / "images" / "eurosat").rename(tmp_path / "data" / "torchvision" / "eurosat" / "2750")
     for name, template in TASKS.items():
@@ -93,8 +93,8 @@ def test_real_images_go_up_the_whole_stair(
     )
     suite = ("--suite", "photos.toml")
     for words in (["embed"], ["measure"], ["score"], ["rank"], ["run"]):
-        done = command(*words, *suite)
-        assert done.returncode == 0, done.stderr
+        process = command(*words, *suite)
+        assert process.returncode == 0, process.stderr
 
     rows = leaderboard.read_ledger(tmp_path / "gains")
     assert len(rows) == 2 * 4 * 4

@@ -1,4 +1,4 @@
-"""The suites of real models: what they declare, what a dry run says of them, and published measurements as a ledger."""
+"""The suites of real models: their declarations, their dry runs, and published measurements as a ledger."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +9,13 @@ import pytest
 
 import leaderboard
 from benchmark.errors import LedgerError, SuiteError
-from benchmark.reports import ranking as rank
+from benchmark.reports import ranking
 from benchmark.reports.plan import plan
 from benchmark.suites import suite
 
 
 @pytest.fixture(autouse=True)
-def _nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
 
@@ -31,7 +31,7 @@ PROMPTS = {
 }
 
 
-def test_the_study_is_declared_as_its_authors_have_it() -> None:
+def test_study_suite_is_declared_as_published() -> None:
     study = suite.load("iimm")
     assert [m.load for m in study.models] == [
         "ViT-B-32/openai",
@@ -48,19 +48,19 @@ def test_the_study_is_declared_as_its_authors_have_it() -> None:
     assert all(c.templates == (PROMPTS.get(c.name, "a photo of a {c}"),) for c in study.tasks)
     assert [t.name for t in study.techniques] == ["full", "bitfit", "attention", "lora", "clip_adapter"]
     for technique in study.techniques:
-        o = technique.options
-        assert (o["optimizer"], o["momentum"], o["rate"], o["weight_decay"], o["batch"]) == (
+        options = technique.options
+        assert tuple(options[k] for k in ("optimizer", "momentum", "rate", "weight_decay", "batch")) == (
             "sgd",
             0.9,
             1e-6,
             1e-4,
             128,
         )
-        assert (o["schedule"], o["clip"]) == ("constant", 0)
-    options = {t.name: t.options for t in study.techniques}
-    assert (options["lora"]["rank"], options["lora"]["scale"], options["lora"]["deviation"]) == (16, 0.2, 0.02)
-    assert options["attention"]["biases"] == 0
-    assert (options["clip_adapter"]["reduction"], options["clip_adapter"]["ratio"]) == (4, 0.2)
+        assert (options["schedule"], options["clip"]) == ("constant", 0)
+    by_name = {t.name: t.options for t in study.techniques}
+    assert (by_name["lora"]["rank"], by_name["lora"]["scale"], by_name["lora"]["deviation"]) == (16, 0.2, 0.02)
+    assert by_name["attention"]["biases"] == 0
+    assert (by_name["clip_adapter"]["reduction"], by_name["clip_adapter"]["ratio"]) == (4, 0.2)
     for card in study.training_tasks:
         held_out = card.sizes["val"] / (card.sizes["train"] + card.sizes["val"])
         assert card.sizes["val"] <= 5000 or card.name == "fmow"
@@ -68,7 +68,7 @@ def test_the_study_is_declared_as_its_authors_have_it() -> None:
     assert len(study.source_vocabulary) == 1000
 
 
-def test_sizes_are_those_that_the_data_sets_publish() -> None:
+def test_sizes_are_those_published_with_the_data_sets() -> None:
     published = {
         "mnist": (60000, 10000),
         "cifar10": (50000, 10000),
@@ -90,12 +90,10 @@ def test_sizes_are_those_that_the_data_sets_publish() -> None:
 
 
 @pytest.mark.parametrize("name", ["iimm", "clip-published"])
-def test_a_dry_run_says_what_would_be_fetched_and_computed(
-    name: str, command: Callable[..., object], tmp_path: Path
-) -> None:
-    ran = command("run", "--suite", name, "--dry-run", "--data", tmp_path / "data")
-    assert ran.returncode == 0, ran.stderr
-    for said in (
+def test_dry_run_lists_downloads_and_computation(name: str, command: Callable[..., object], tmp_path: Path) -> None:
+    process = command("run", "--suite", name, "--dry-run", f"--data={tmp_path / 'data'}")
+    assert process.returncode == 0, process.stderr
+    for text in (
         "ViT-B-32/openai",
         "To fetch:   about",
         "To encode:",
@@ -103,26 +101,26 @@ def test_a_dry_run_says_what_would_be_fetched_and_computed(
         "42 scorers on",
         "GFLOP/s",
     ):
-        assert said in ran.stdout
+        assert text in process.stdout
     assert not (tmp_path / "data").exists()
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
-def test_a_dry_run_of_what_is_here_has_nothing_to_fetch(measured: Path) -> None:
+def test_dry_run_with_all_files_present_fetches_nothing(measured: Path) -> None:
     from benchmark.embedding.cache import Cache
 
-    said = plan(suite.load(str(measured / "small.toml")), ["iimm"], Cache(measured / "cache"))
-    assert "To fetch:   nothing" in said
-    assert "To encode:  0 images" in said
-    assert "To score:   1 scorers on 10 (model, task) pairs" in said
-    assert "Ledger:     20 of 20 runs measured" in said
-    said = plan(suite.load(str(measured / "small.toml")), None, Cache(measured / "nowhere"))
-    assert "To encode:  700 images" in said
+    text = plan(suite.load(str(measured / "small.toml")), ["iimm"], Cache(measured / "cache"))
+    assert "To fetch:   nothing" in text
+    assert "To encode:  0 images" in text
+    assert "To score:   1 scorers on 10 (model, task) pairs" in text
+    assert "Ledger:     20 of 20 runs measured" in text
+    text = plan(suite.load(str(measured / "small.toml")), None, Cache(measured / "nowhere"))
+    assert "To encode:  700 images" in text
 
 
-def test_published_measurements_are_the_ledger() -> None:
+def test_published_measurements_are_read_as_the_ledger() -> None:
     loaded = suite.load("clip-published")
-    rows = rank.measurements(loaded)
+    rows = ranking.measurements(loaded)
     full = rows.filter(pl.col("technique") == "full", pl.col("trained_on") == pl.col("evaluated_on"))
     assert set(full["model"]) == {m.name for m in loaded.models}
     assert len(full) == 102
@@ -130,61 +128,61 @@ def test_published_measurements_are_the_ledger() -> None:
     assert row.select("before", "after").row(0) == (0.4122, 0.7314)
     again = rows.filter(technique="full (fusion_bench)")
     assert not again.filter(pl.col("trained_on") != pl.col("evaluated_on")).is_empty()  # forgetting
-    narrowed = rank.measurements(loaded.subset(["RN50-openai"], ["dtd", "mnist"], ["full"]))
-    assert set(narrowed.select("model", "trained_on").iter_rows()) == {("RN50-openai", "dtd"), ("RN50-openai", "mnist")}
+    subset = ranking.measurements(loaded.subset(["RN50-openai"], ["dtd", "mnist"], ["full"]))
+    assert set(subset.select("model", "trained_on").iter_rows()) == {("RN50-openai", "dtd"), ("RN50-openai", "mnist")}
     with pytest.raises(LedgerError, match="nothing is published on"):
-        rank.measurements(loaded.subset(["RN50-openai"], ["pcam"], ["full"]))
+        ranking.measurements(loaded.subset(["RN50-openai"], ["pcam"], ["full"]))
 
 
-def test_scores_are_ranked_against_what_was_published(tmp_path: Path) -> None:
+def test_scores_are_ranked_against_published_measurements(tmp_path: Path) -> None:
     from benchmark.embedding.cache import Cache
 
     loaded = suite.load("clip-published").subset(None, None, ["full"])
-    rows = rank.measurements(loaded)
+    rows = ranking.measurements(loaded)
     own = rows.filter(pl.col("trained_on") == pl.col("evaluated_on"))
     gains = {(r["model"], r["trained_on"]): r["after"] - r["before"] for r in own.iter_rows(named=True)}
     chance = np.random.default_rng(0)
     cells = [
-        {"scorer": "knows", **dict(zip(("model", "task"), place, strict=True)), "score": gain}
+        {"scorer": "perfect", **dict(zip(("model", "task"), place, strict=True)), "score": gain}
         for place, gain in gains.items()
     ]
     cells += [
         {"scorer": "noise", **dict(zip(("model", "task"), place, strict=True)), "score": float(chance.normal())}
         for place in gains
     ]
-    board = rank.suite_board(loaded.name, leaderboard.score_table(cells), rows, Cache(tmp_path), permutations=100)
+    board = ranking.suite_board(loaded.name, leaderboard.score_table(cells), rows, Cache(tmp_path), permutations=100)
     best = {
         (line.scorer, line.axis): line.value
         for line in board.lines
         if (line.target, line.measure) == ("gain", "pearson") and line.axis == "tasks"
     }
-    assert best["knows", "tasks"] == pytest.approx(1)
+    assert best["perfect", "tasks"] == pytest.approx(1)
     assert abs(best["noise", "tasks"]) < 0.6
 
 
-def test_there_is_nothing_to_measure_where_others_did(command: Callable[..., object]) -> None:
-    ran = command("measure", "--suite", "clip-published", "--dry-run")
-    assert (ran.returncode, ran.stderr) == (
+def test_suite_of_published_measurements_cannot_be_measured(command: Callable[..., object]) -> None:
+    process = command("measure", "--suite", "clip-published", "--dry-run")
+    assert (process.returncode, process.stderr) == (
         2,
         "error: suite 'clip-published' reads a published ledger, so there is nothing to measure\n",
     )
 
 
-def test_a_published_ledger_that_there_is_not_is_named(tmp_path: Path) -> None:
+def test_unknown_published_ledger_is_reported(tmp_path: Path) -> None:
     text = (Path(suite.FOLDER) / "clip-published.toml").read_text()
     (tmp_path / "clip-published.toml").write_text(text.replace('"atlas/full"', '"atlas/lora"'))
     with pytest.raises(SuiteError, match=r"field 'published' has 'full' as 'atlas/lora'; known: atlas/full, "):
         suite.read(tmp_path / "clip-published.toml")
 
 
-def test_a_suite_without_its_ledger_says_how_to_make_it() -> None:
+def test_missing_ledger_is_reported_with_the_command() -> None:
     with pytest.raises(
         LedgerError, match="there is no ledger yet; `python -m benchmark measure --suite iimm` makes one"
     ):
-        rank.measurements(suite.load("iimm"))
+        ranking.measurements(suite.load("iimm"))
 
 
-def test_models_that_are_not_known_end_the_command_with_one_line(
+def test_unknown_model_ends_the_command_with_one_line(
     command: Callable[..., object], small_suite: Path, tmp_path: Path
 ) -> None:
     text = small_suite.read_text()
@@ -192,6 +190,6 @@ def test_models_that_are_not_known_end_the_command_with_one_line(
         text[: text.index("[[models]]")].replace('"small"', '"typo"')
         + '[[models]]\nname = "m"\nload = "ViT-B-32/openia"\n'
     )
-    ran = command("embed", "--suite", small_suite.parent / "typo.toml")
-    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1), ran.stderr
-    assert "did you mean ViT-B-32/openai" in ran.stderr
+    process = command("embed", "--suite", small_suite.parent / "typo.toml")
+    assert (process.returncode, process.stderr.count("\n")) == (2, 1), process.stderr
+    assert "did you mean ViT-B-32/openai" in process.stderr

@@ -1,4 +1,4 @@
-"""Sources of images: what they accept, what they refuse and how, and that what they give is what the card says."""
+"""Sources of images: accepted and refused data, error messages, and that the samples agree with the card."""
 
 import csv
 import http.server
@@ -35,7 +35,7 @@ test = {test}
 
 
 @pytest.fixture(autouse=True)
-def _data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
 
 
@@ -45,31 +45,31 @@ def write_card(folder: Path, source: str, train: int = 18, val: int = 3, test: i
     return cards.read(path)
 
 
-def picture(label: int, i: int) -> Image.Image:
+def draw(label: int, i: int) -> Image.Image:
     return Image.new("RGB", (24 + i, 20), [(10 + i, 0, 0), (240, 240 - i, 240), (250, i, 9)][label])
 
 
-def encoded(label: int, i: int) -> bytes:
+def encode(label: int, i: int) -> bytes:
     out = io.BytesIO()
-    picture(label, i).save(out, "PNG")
+    draw(label, i).save(out, "PNG")
     return out.getvalue()
 
 
-def tone(item: sources.Item) -> int:
-    """The label that a picture shows."""
+def decode_label(item: sources.Item) -> int:
+    """The label that a drawn image shows."""
     red, green, _ = np.asarray(sources.read_image(item)).reshape(-1, 3).mean(0)
     return 0 if red < 100 else 1 if green > 150 else 2
 
 
-def labels_are_right(card: Card, splits: tuple[str, ...] = cards.SPLITS) -> None:
+def check_labels(card: Card, splits: tuple[str, ...] = cards.SPLITS) -> None:
     for split in splits:
         examples = sources.load(card, split)
         assert len(examples.labels) == card.sizes[split]
-        assert [tone(item) for item in examples.images] == list(examples.labels)
+        assert [decode_label(item) for item in examples.images] == list(examples.labels)
 
 
 def samples(n: int) -> Iterator[tuple[bytes, str, int]]:
-    return ((encoded(i % 3, i), ".png", i % 3) for i in range(n))
+    return ((encode(i % 3, i), ".png", i % 3) for i in range(n))
 
 
 def write_shards(root: Path, train: int = 21, test: int = 9, names: str = "dark\nlight\nred\n") -> Path:
@@ -89,53 +89,56 @@ SHARDS = '[source]\nkind = "webdataset"\npath = "shards"\ntrain = "train"\ntest 
 # shards on disk
 
 
-def test_shards_are_read_in_place_and_cut_as_the_card_says(tmp_path: Path) -> None:
+def test_shards_are_read_in_place_and_cut_into_the_splits_of_the_card(tmp_path: Path) -> None:
     write_shards(tmp_path / "shards")
     card = write_card(tmp_path, SHARDS)
-    labels_are_right(card)
+    check_labels(card)
     train, val = (sources.load(card, split) for split in ("train", "val"))
     assert not {item.name + str(item.path) for item in train.images} & {
         item.name + str(item.path) for item in val.images
     }
-    assert sorted(val.labels) == [0, 1, 2]  # cut class by class
+    assert sorted(val.labels) == [0, 1, 2]  # balanced over classes
     assert sources.source_of(card).present(card)
     assert not list(tmp_path.glob("shards/**/*.png"))
 
 
-def test_the_sample_list_of_shards_changes_with_them(tmp_path: Path) -> None:
+def test_sample_digest_of_shards_changes_with_them(tmp_path: Path) -> None:
     root = write_shards(tmp_path / "shards")
     card = write_card(tmp_path, SHARDS)
-    before = sources.source_of(card).sample_list(card, "train")
+    before = sources.source_of(card).sample_digest(card, "train")
     tars.write_shard(root / "train" / "1.tar", list(samples(15)))
-    assert sources.source_of(card).sample_list(card, "train") != before
-    assert sources.source_of(card).sample_list(card, "test") != before
+    assert sources.source_of(card).sample_digest(card, "train") != before
+    assert sources.source_of(card).sample_digest(card, "test") != before
 
 
-def test_sizes_that_differ_from_the_card_are_refused_and_may_be_sampled(tmp_path: Path) -> None:
+def test_other_sizes_than_the_card_are_refused_unless_sampled(tmp_path: Path) -> None:
     write_shards(tmp_path / "shards")
     card = write_card(tmp_path, SHARDS, train=12)
-    with pytest.raises(InputError, match=r"21 images, where .*tones\.toml expects 15; .*`sample = true`"):
+    with pytest.raises(InputError, match=r"has 21 images, but .*tones\.toml expects 15; .*`sample = true`"):
         sources.load(card, "train")
-    labels_are_right(write_card(tmp_path, SHARDS + "sample = true\n", train=12))
+    check_labels(write_card(tmp_path, SHARDS + "sample = true\n", train=12))
     with pytest.raises(InputError, match="expects 33"):
         sources.load(write_card(tmp_path, SHARDS + "sample = true\n", train=30), "train")
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [
-        ("dark\nlight\n", "names 2 classes, where .*tones.toml has 3"),
-        ("light\ndark\nred\n", "class 0 is 'light' there and 'dark' in .*tones.toml; the orders differ"),
+        ("dark\nlight\n", "has 2 class names, but .*tones.toml has 3 classes"),
+        (
+            "light\ndark\nred\n",
+            "class 0 is 'light', but 'dark' in .*tones.toml; put the card's classes into the order of the data",
+        ),
     ],
 )
-def test_class_names_beside_the_shards_are_held_against_the_card(tmp_path: Path, names: str, said: str) -> None:
+def test_class_names_of_the_shards_are_checked_against_the_card(tmp_path: Path, names: str, message: str) -> None:
     write_shards(tmp_path / "shards", names=names)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         sources.load(write_card(tmp_path, SHARDS), "train")
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "agree"),
+    ("card_names", "data_names", "agree"),
     [
         (["missile", "projectile"], ["missile", "missile"], True),
         (["cardigan dog", "cardigan"], ["Cardigan", "cardigan"], True),
@@ -145,23 +148,25 @@ def test_class_names_beside_the_shards_are_held_against_the_card(tmp_path: Path,
         (["annual crop", "forest"], ["Forest", "AnnualCrop"], False),
     ],
 )
-def test_class_names_are_compared_as_words(tmp_path: Path, ours: list[str], theirs: list[str], agree: bool) -> None:
-    from benchmark.tasks.sources.splits import check_names
+def test_class_names_are_compared_as_words(
+    tmp_path: Path, card_names: list[str], data_names: list[str], agree: bool
+) -> None:
+    from benchmark.tasks.sources.splits import check_class_names
 
-    card = replace(write_card(tmp_path, SHARDS), classes=tuple(ours))
+    card = replace(write_card(tmp_path, SHARDS), classes=tuple(card_names))
     if agree:
-        check_names(card, theirs, "data")
+        check_class_names(card, data_names, "data")
     else:
-        with pytest.raises(InputError, match="the orders differ"):
-            check_names(card, theirs, "data")
+        with pytest.raises(InputError, match="into the order of the data"):
+            check_class_names(card, data_names, "data")
 
 
-def test_other_words_for_the_same_classes_are_accepted(tmp_path: Path) -> None:
+def test_other_names_for_the_same_classes_are_accepted(tmp_path: Path) -> None:
     write_shards(tmp_path / "shards", names="a dark tone\nLight\nred-ish\n")
-    labels_are_right(write_card(tmp_path, SHARDS))
+    check_labels(write_card(tmp_path, SHARDS))
 
 
-def add(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> None:
+def write_tar(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> None:
     with tarfile.open(path, "w") as archive:
         for member, body in members:
             member.size = len(body)
@@ -169,113 +174,115 @@ def add(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> None:
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname = kind, link
-    return made
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
 
 
-IMAGE = encoded(0, 1)
+IMAGE = encode(0, 1)
 
 
 @pytest.mark.parametrize(
-    ("members", "said"),
+    ("members", "message"),
     [
-        ([(member("../../evil.png"), IMAGE)], "leads out of the archive"),
-        ([(member("/etc/evil.png"), IMAGE)], "leads out of the archive"),
+        ([(member("../../evil.png"), IMAGE)], "is outside the archive"),
+        ([(member("/etc/evil.png"), IMAGE)], "is outside the archive"),
         ([(member("a.png", tarfile.SYMTYPE, "/etc/passwd"), b"")], "is a link or a device"),
         ([(member("a.png", tarfile.LNKTYPE, "b.png"), b"")], "is a link or a device"),
         ([(member("a.png", tarfile.FIFOTYPE), b"")], "is a link or a device"),
         ([(member("a.png"), IMAGE)], "sample 'a' has no label"),
         ([(member("a.cls"), b"1")], "sample 'a' has no image"),
         ([(member("a.png"), IMAGE), (member("a.jpg"), IMAGE), (member("a.cls"), b"0")], "has two images"),
-        ([(member("a.png"), IMAGE), (member("a.cls"), b"cat")], "should hold the number of a class, found 'cat'"),
-        ([(member("a.png"), IMAGE), (member("a.cls"), b"1" * 5000)], "should hold the number of a class"),
+        ([(member("a.png"), IMAGE), (member("a.cls"), b"cat")], "should contain the number of a class, found 'cat'"),
+        ([(member("a.png"), IMAGE), (member("a.cls"), b"1" * 5000)], "should contain the number of a class"),
         ([(member("a.png"), IMAGE), (member("a.cls"), b"-1")], "found '-1'"),
         ([(member("a.png"), IMAGE), (member("a.cls"), b"0"), (member("a.cls.txt"), b"1")], "has two labels"),
-        ([(member("a.png"), IMAGE), (member("a.cls"), b"9" * 20)], "should hold the number of a class"),
+        ([(member("a.png"), IMAGE), (member("a.cls"), b"9" * 20)], "should contain the number of a class"),
     ],
 )
-def test_bad_members_are_refused_with_one_line(
-    tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]], said: str
+def test_invalid_member_is_refused_in_one_line(
+    tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]], message: str
 ) -> None:
-    add(tmp_path / "0.tar", *members)
-    with pytest.raises(InputError, match=said) as caught:
+    write_tar(tmp_path / "0.tar", *members)
+    with pytest.raises(InputError, match=message) as caught:
         tars.index(tmp_path / "0.tar")
     assert "\n" not in str(caught.value)
     assert "0.tar" in str(caught.value)
 
 
-def test_an_image_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tars, "LARGEST", 10)
+def test_too_large_image_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tars, "MAX_IMAGE_BYTES", 10)
     tars.write_shard(tmp_path / "0.tar", samples(1))
-    with pytest.raises(InputError, match="more than an image may have"):
+    with pytest.raises(InputError, match="the limit for an image is 10"):
         tars.index(tmp_path / "0.tar")
 
 
-@pytest.mark.parametrize("keep", [100, 700, -2000])
-def test_a_shard_that_is_cut_off_is_refused(tmp_path: Path, keep: int) -> None:
+@pytest.mark.parametrize("size", [100, 700, -2000])
+def test_truncated_shard_is_refused(tmp_path: Path, size: int) -> None:
     tars.write_shard(tmp_path / "0.tar", samples(4))
     whole = (tmp_path / "0.tar").read_bytes().rstrip(b"\0")
-    (tmp_path / "0.tar").write_bytes(whole[:keep])
-    with pytest.raises(InputError, match=r"0\.tar: .*(damaged|ends within|has no label)"):
+    (tmp_path / "0.tar").write_bytes(whole[:size])
+    with pytest.raises(InputError, match=r"0\.tar: .*(corrupt|ends within|has no label)"):
         tars.index(tmp_path / "0.tar")
 
 
 @pytest.mark.parametrize("body", [b"", b"no tar at all" * 100, b"\x1f\x8b" + b"0" * 600])
-def test_what_is_no_tar_is_refused(tmp_path: Path, body: bytes) -> None:
+def test_file_that_is_not_a_tar_is_refused(tmp_path: Path, body: bytes) -> None:
     (tmp_path / "0.tar").write_bytes(body)
-    with pytest.raises(InputError, match="is damaged, or not a plain tar archive"):
+    with pytest.raises(InputError, match="is corrupt, or not an uncompressed tar archive"):
         tars.index(tmp_path / "0.tar")
 
 
-def test_a_shard_damaged_in_the_middle_is_not_a_shorter_one(tmp_path: Path) -> None:
+def test_shard_corrupt_in_the_middle_is_not_read_as_a_shorter_one(tmp_path: Path) -> None:
     tars.write_shard(tmp_path / "0.tar", samples(10))
     whole = bytearray((tmp_path / "0.tar").read_bytes())
     start = tars.index(tmp_path / "0.tar")[0][4].offset - 512
-    for put in (b"x" * 512, bytes(512)):
-        (tmp_path / "0.tar").write_bytes(whole[:start] + put + whole[start + 512 :])
-        with pytest.raises(InputError, match="is damaged after"):
+    for header in (b"x" * 512, bytes(512)):
+        (tmp_path / "0.tar").write_bytes(whole[:start] + header + whole[start + 512 :])
+        with pytest.raises(InputError, match="is corrupt after"):
             tars.index(tmp_path / "0.tar")
     (tmp_path / "0.tar").write_bytes(whole[:start])
-    with pytest.raises(InputError, match="is damaged after"):
+    with pytest.raises(InputError, match="is corrupt after"):
         tars.index(tmp_path / "0.tar")
 
 
-def test_a_mended_label_is_seen(tmp_path: Path) -> None:
+def test_corrected_label_changes_the_sample_digest(tmp_path: Path) -> None:
     root = write_shards(tmp_path / "shards")
     card = write_card(tmp_path, SHARDS)
-    before = sources.source_of(card).sample_list(card, "test")
+    before = sources.source_of(card).sample_digest(card, "test")
     rows = [(body, suffix, (label + 1) % 3) for body, suffix, label in samples(4)]
     tars.write_shard(root / "test" / "0.tar", rows)
-    assert sources.source_of(card).sample_list(card, "test") != before
+    assert sources.source_of(card).sample_digest(card, "test") != before
 
 
 @pytest.mark.parametrize("name", ["../train", "/etc"])
-def test_a_card_does_not_lead_out_of_its_data(tmp_path: Path, name: str) -> None:
+def test_card_cannot_name_a_folder_outside_its_data(tmp_path: Path, name: str) -> None:
     write_shards(tmp_path / "shards")
     for source in (SHARDS, SHARDS.replace("webdataset", "folder")):
-        with pytest.raises(CardError, match="leads out of the folder of the data"):
+        with pytest.raises(CardError, match="is outside the folder of the data"):
             sources.load(write_card(tmp_path, source.replace('train = "train"', f'train = "{name}"')), "train")
 
 
-def test_a_label_beyond_the_classes_is_refused(tmp_path: Path) -> None:
+def test_label_outside_the_classes_is_refused(tmp_path: Path) -> None:
     root = write_shards(tmp_path / "shards")
     tars.write_shard(root / "test" / "0.tar", [(IMAGE, ".png", 3)])
     with pytest.raises(InputError, match=r"image 0 has label 3, but .* has 3 classes, 0 to 2"):
         sources.load(write_card(tmp_path, SHARDS), "test")
 
 
-def test_truncated_images_and_bombs_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_truncated_images_and_decompression_bombs_are_reported_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(out, "JPEG")
-    tars.write_shard(tmp_path / "0.tar", [(out.getvalue()[:900], ".jpg", 0), (encoded(1, 2), ".png", 1)])
-    cut, whole = tars.index(tmp_path / "0.tar")[0]
+    tars.write_shard(tmp_path / "0.tar", [(out.getvalue()[:900], ".jpg", 0), (encode(1, 2), ".png", 1)])
+    truncated, intact = tars.index(tmp_path / "0.tar")[0]
     with pytest.raises(InputError, match=r"0\.tar: s0000000\.jpg: cannot be read as an image"):
-        sources.read_image(cut)
-    assert sources.read_image(whole).size == (26, 20)
+        sources.read_image(truncated)
+    assert sources.read_image(intact).size == (26, 20)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(InputError, match=r"s0000001\.png: cannot be read as an image .*decompression bomb"):
-        sources.read_image(whole)
+        sources.read_image(intact)
 
 
 # shards over HTTP
@@ -283,12 +290,12 @@ def test_truncated_images_and_bombs_are_refused_by_name(tmp_path: Path, monkeypa
 
 @dataclass
 class Server:
-    """A file server on the loopback that can be made to misbehave; `asked` lists (path, Range)."""
+    """A file server on the loopback interface that can simulate faults; `requests` lists (path, Range)."""
 
     root: Path
     url: str = ""
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    misbehave: Callable[["http.server.BaseHTTPRequestHandler", bytes], bytes | None] | None = None
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    fault: Callable[["http.server.BaseHTTPRequestHandler", bytes], bytes | None] | None = None
 
 
 @pytest.fixture
@@ -296,17 +303,17 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     state = Server(write_shards(tmp_path / "served"))
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *words: object) -> None:
+        def log_message(self, *arguments: object) -> None:
             pass
 
         def do_GET(self) -> None:
-            wanted = self.headers.get("Range", "")
-            state.asked.append((self.path, wanted))
+            byte_range = self.headers.get("Range", "")
+            state.requests.append((self.path, byte_range))
             path = state.root / self.path.lstrip("/")
             if not path.is_file():
                 return self.send_error(404)
             body = path.read_bytes()
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+            start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range else 0
             if start and start >= len(body):
                 return self.send_error(416)
             self.send_response(206 if start else 200)
@@ -314,11 +321,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
                 self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
             self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
-            given: bytes | None = body[start:]
-            if state.misbehave:
-                given = state.misbehave(self, body[start:])
-            if given is not None:
-                self.wfile.write(given)
+            answer: bytes | None = body[start:]
+            if state.fault:
+                answer = state.fault(self, body[start:])
+            if answer is not None:
+                self.wfile.write(answer)
 
     monkeypatch.setattr(download, "TIMEOUT", 10.0)
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
@@ -331,30 +338,31 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     httpd.server_close()
 
 
-def at(server: Server) -> str:
+def source_at(server: Server) -> str:
     return f'[source]\nkind = "webdataset"\nurl = "{server.url}"\ntrain = "train"\ntest = "test"\n'
 
 
-def fetched(card: Card) -> list[str]:
-    said: list[str] = []
-    sources.fetch(card, said.append)
-    return said
+def fetch(card: Card) -> list[str]:
+    """Fetch a task; returns the reports of progress."""
+    reports: list[str] = []
+    sources.fetch(card, reports.append)
+    return reports
 
 
 def test_shards_are_fetched_once_and_checked(tmp_path: Path, server: Server) -> None:
-    card = write_card(tmp_path, at(server))
+    card = write_card(tmp_path, source_at(server))
     assert not sources.source_of(card).present(card)
-    with pytest.raises(InputError, match=r"has no shards.*`python -m benchmark fetch` brings them"):
+    with pytest.raises(InputError, match=r"has no shards.*`python -m benchmark fetch` downloads them"):
         sources.load(card, "train")
-    assert any("shard 2 of 2" in line for line in fetched(card))
-    labels_are_right(card)
+    assert any("shard 2 of 2" in line for line in fetch(card))
+    check_labels(card)
     assert sources.source_of(card).present(card)
-    asked = len(server.asked)
-    fetched(card)
-    assert len(server.asked) == asked
+    count = len(server.requests)
+    fetch(card)
+    assert len(server.requests) == count
 
 
-def test_a_dropped_connection_goes_on_where_it_broke(tmp_path: Path, server: Server) -> None:
+def test_dropped_connection_is_resumed(tmp_path: Path, server: Server) -> None:
     def drop(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes | None:
         if handler.path.endswith("train/0.tar") and "Range" not in handler.headers:
             handler.wfile.write(rest[:3000])
@@ -362,14 +370,14 @@ def test_a_dropped_connection_goes_on_where_it_broke(tmp_path: Path, server: Ser
             return None
         return rest
 
-    server.misbehave = drop
-    card = write_card(tmp_path, at(server))
-    assert any("3000 of" in line and "try 2" in line for line in fetched(card))
-    assert ("/train/0.tar", "bytes=3000-") in server.asked
-    labels_are_right(card)
+    server.fault = drop
+    card = write_card(tmp_path, source_at(server))
+    assert any("3000 of" in line and "try 2" in line for line in fetch(card))
+    assert ("/train/0.tar", "bytes=3000-") in server.requests
+    check_labels(card)
 
 
-def test_a_server_that_falls_silent_is_given_up_and_what_came_is_kept(
+def test_silent_server_times_out_and_received_bytes_are_kept(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "TIMEOUT", 1.0)
@@ -383,106 +391,106 @@ def test_a_server_that_falls_silent_is_given_up_and_what_came_is_kept(
             return None
         return rest
 
-    server.misbehave = hang
-    card = write_card(tmp_path, at(server))
+    server.fault = hang
+    card = write_card(tmp_path, source_at(server))
     with pytest.raises(
         InputError,
-        match=r"train/1\.tar: cannot be fetched \(.*the same command goes on.*elsewhere: https://example.org",
+        match=r"train/1\.tar: cannot be downloaded \(.*run the same command again.*alternatives: https://example.org",
     ):
-        fetched(card)
+        fetch(card)
     silent.set()
     monkeypatch.setattr(download, "TIMEOUT", 10.0)
-    kept = next((tmp_path / "data" / "tones").glob("webdataset-*")) / "train"
-    assert (kept / "0.tar").exists()
-    assert (kept / "1.tar.part").stat().st_size == 1000 * download.TRIES
-    server.misbehave, server.asked[:] = None, []
-    (kept / "1.tar.part").write_bytes((server.root / "train" / "1.tar").read_bytes()[:1000])
-    fetched(card)
-    assert ("/train/1.tar", "bytes=1000-") in server.asked
-    assert all(path != "/train/0.tar" for path, _ in server.asked)
-    labels_are_right(card)
+    folder = next((tmp_path / "data" / "tones").glob("webdataset-*")) / "train"
+    assert (folder / "0.tar").exists()
+    assert (folder / "1.tar.part").stat().st_size == 1000 * download.TRIES
+    server.fault, server.requests[:] = None, []
+    (folder / "1.tar.part").write_bytes((server.root / "train" / "1.tar").read_bytes()[:1000])
+    fetch(card)
+    assert ("/train/1.tar", "bytes=1000-") in server.requests
+    assert all(path != "/train/0.tar" for path, _ in server.requests)
+    check_labels(card)
 
 
-def test_a_shard_that_comes_damaged_is_fetched_once_more_and_then_refused(tmp_path: Path, server: Server) -> None:
-    spoiled: list[str] = []
+def test_shard_that_arrives_corrupt_is_downloaded_once_more_and_then_refused(tmp_path: Path, server: Server) -> None:
+    corrupted: list[str] = []
 
-    def spoil(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes:
-        if handler.path.endswith(".tar") and (not spoiled or len(spoiled) < most):
-            spoiled.append(handler.path)
+    def corrupt(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes:
+        if handler.path.endswith(".tar") and (not corrupted or len(corrupted) < limit):
+            corrupted.append(handler.path)
             return b"x" * len(rest)
         return rest
 
-    server.misbehave, most = spoil, 1
-    card = write_card(tmp_path, at(server))
-    fetched(card)
-    labels_are_right(card)
-    spoiled.clear()
-    most = 99
-    again = write_card(tmp_path, at(server), name="again")
-    with pytest.raises(InputError, match="is damaged, or not a plain tar archive"):
-        fetched(again)
-    assert len(spoiled) == 2
-    assert not list((tmp_path / "data" / "again").rglob("*.tar"))
+    server.fault, limit = corrupt, 1
+    card = write_card(tmp_path, source_at(server))
+    fetch(card)
+    check_labels(card)
+    corrupted.clear()
+    limit = 99
+    second = write_card(tmp_path, source_at(server), name="second")
+    with pytest.raises(InputError, match="is corrupt, or not an uncompressed tar archive"):
+        fetch(second)
+    assert len(corrupted) == 2
+    assert not list((tmp_path / "data" / "second").rglob("*.tar"))
 
 
 @pytest.mark.parametrize(
-    ("count", "said"), [("many", "should hold the number of shards"), (None, "the server says 404")]
+    ("count", "message"), [("many", "should contain the number of shards"), (None, "HTTP status 404")]
 )
-def test_a_server_without_a_sound_count_is_named(tmp_path: Path, server: Server, count: str | None, said: str) -> None:
+def test_server_without_a_valid_shard_count_is_reported(
+    tmp_path: Path, server: Server, count: str | None, message: str
+) -> None:
     path = server.root / "train" / "nshards.txt"
     path.unlink() if count is None else path.write_text(count)
-    with pytest.raises(InputError, match=said):
-        fetched(write_card(tmp_path, at(server)))
+    with pytest.raises(InputError, match=message):
+        fetch(write_card(tmp_path, source_at(server)))
 
 
-def test_no_server_at_all_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_server_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
-    with pytest.raises(InputError, match=r"cannot be fetched \(.*refused") as caught:
-        fetched(
-            write_card(tmp_path, '[source]\nkind = "webdataset"\nurl = "http://127.0.0.1:9"\ntest = "test"\n', 0, 0)
-        )
+    with pytest.raises(InputError, match=r"cannot be downloaded \(.*refused") as caught:
+        fetch(write_card(tmp_path, '[source]\nkind = "webdataset"\nurl = "http://127.0.0.1:9"\ntest = "test"\n', 0, 0))
     assert "\n" not in str(caught.value)
 
 
-def test_the_hub_is_asked_at_its_endpoint(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hub_is_reached_at_its_endpoint(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     write_shards(server.root / "datasets" / "org" / "tones" / "resolve" / "main")
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     card = write_card(tmp_path, '[source]\nkind = "webdataset"\nhub = "org/tones"\ntrain = "train"\ntest = "test"\n')
-    fetched(card)
-    labels_are_right(card)
+    fetch(card)
+    check_labels(card)
 
 
-def test_shards_of_another_address_are_other_shards(tmp_path: Path, server: Server) -> None:
+def test_shards_of_another_address_have_their_own_folder(tmp_path: Path, server: Server) -> None:
     write_shards(server.root / "other", train=24)
-    fetched(write_card(tmp_path, at(server)))
-    other = write_card(tmp_path, at(server).replace(server.url, f"{server.url}/other"), train=21)
+    fetch(write_card(tmp_path, source_at(server)))
+    other = write_card(tmp_path, source_at(server).replace(server.url, f"{server.url}/other"), train=21)
     assert not sources.source_of(other).present(other)
-    fetched(other)
-    labels_are_right(other)
+    fetch(other)
+    check_labels(other)
 
 
-def test_two_processes_do_not_write_one_file_together(tmp_path: Path, server: Server) -> None:
-    def slowly(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes | None:
+def test_concurrent_downloads_of_one_file_do_not_mix(tmp_path: Path, server: Server) -> None:
+    def send_slowly(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes | None:
         for start in range(0, len(rest), 2000):
             handler.wfile.write(rest[start : start + 2000])
             threading.Event().wait(0.02)
         return None
 
-    server.misbehave = slowly
-    url, path = f"{server.url}/train/0.tar", tmp_path / "came" / "0.tar"
-    both = [threading.Thread(target=download.download, args=(url, path)) for _ in range(3)]
-    for thread in both:
+    server.fault = send_slowly
+    url, path = f"{server.url}/train/0.tar", tmp_path / "downloads" / "0.tar"
+    threads = [threading.Thread(target=download.download, args=(url, path)) for _ in range(3)]
+    for thread in threads:
         thread.start()
-    for thread in both:
+    for thread in threads:
         thread.join()
     assert path.read_bytes() == (server.root / "train" / "0.tar").read_bytes()
-    assert len([path for path, _ in server.asked if path == "/train/0.tar"]) == 1
+    assert len([path for path, _ in server.requests if path == "/train/0.tar"]) == 1
 
 
 # a card's sources
 
 
-def test_a_card_settles_on_the_source_whose_files_are_here(tmp_path: Path) -> None:
+def test_first_source_with_files_on_this_machine_is_selected(tmp_path: Path) -> None:
     both = (
         SHARDS.replace("[source]", "[[source]]").replace('"shards"', '"elsewhere"')
         + "\n"
@@ -497,22 +505,22 @@ def test_a_card_settles_on_the_source_whose_files_are_here(tmp_path: Path) -> No
         sources.resolve_source(card, "npy")
 
 
-def test_an_evaluation_only_card_has_test_images_alone(tmp_path: Path) -> None:
+def test_evaluation_only_card_has_test_images_only(tmp_path: Path) -> None:
     write_shards(tmp_path / "shards")
     card = write_card(tmp_path, SHARDS.replace('train = "train"\n', ""), 0, 0)
     assert card.evaluation_only
-    labels_are_right(card, ("test",))
+    check_labels(card, ("test",))
     with pytest.raises(InputError, match="has no train images, since it is for evaluation only"):
         sources.load(card, "train")
     with pytest.raises(CardError, match="'train' is 2: fewer samples than the 3 classes"):
         write_card(tmp_path, SHARDS, train=2, val=3)
 
 
-def test_every_card_is_complete_and_known_to_its_sources() -> None:
+def test_every_card_is_complete_and_has_valid_sources() -> None:
     for name in cards.card_names():
         card = cards.load(name)
-        for kind, given in card.sources:
-            sources.source_of(replace(card, kind=kind, source=given))
+        for kind, options in card.sources:
+            sources.source_of(replace(card, kind=kind, source=options))
         assert sources.resolve_source(card).name == name
         if card.kind not in ("pocket", "digits"):
             assert card.citation != "none"
@@ -522,17 +530,17 @@ def test_every_card_is_complete_and_known_to_its_sources() -> None:
 # npz, CSV
 
 
-def test_npz_whole_or_by_split(tmp_path: Path) -> None:
+def test_npz_with_or_without_splits(tmp_path: Path) -> None:
     labels = np.arange(30) % 3
-    images = np.stack([np.asarray(picture(k, 0)) for k in labels])
+    images = np.stack([np.asarray(draw(k, 0)) for k in labels])
     np.savez(tmp_path / "tones.npz", images=images, labels=labels[:, None])
     source = '[source]\nkind = "npz"\npath = "tones.npz"\n'
-    labels_are_right(write_card(tmp_path, source))
+    check_labels(write_card(tmp_path, source))
     np.savez(
         tmp_path / "tones.npz", train_images=images, train_labels=labels, test_images=images[:9], test_labels=labels[:9]
     )
     card = write_card(tmp_path, source, 24, 6, 9)
-    labels_are_right(card)
+    check_labels(card)
     np.savez(
         tmp_path / "tones.npz",
         train_images=images[..., 0],
@@ -544,34 +552,34 @@ def test_npz_whole_or_by_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
-        ({"x": np.zeros(3)}, "holds x; give `images`"),
+        ({"x": np.zeros(3)}, "contains x; give `images`"),
         ({"images": np.zeros((30, 4, 4, 3))}, "labels"),
         ({"images": np.zeros((30, 4, 4, 3)), "labels": np.arange(30) % 3}, "should be uint8 .*found float64"),
         (
             {"images": np.zeros((30, 4, 4, 3), np.uint8), "labels": np.ones(30)},
-            "should be N whole numbers, found float64",
+            "should be N integers, found float64",
         ),
         ({"images": np.array([object()] * 30), "labels": np.arange(30) % 3}, "cannot be read"),
     ],
 )
-def test_npz_of_another_kind_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
+def test_npz_with_other_arrays_is_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     np.savez(tmp_path / "tones.npz", **arrays)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         sources.load(write_card(tmp_path, '[source]\nkind = "npz"\npath = "tones.npz"\n'), "train")
 
 
-def write_csv(root: Path, rows: int = 30, **changed: str) -> None:
+def write_csv(root: Path, rows: int = 30, **changes: str) -> None:
     (root / "pics").mkdir(parents=True, exist_ok=True)
     with (root / "list.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ["file", "tone", "part", "day"])
         writer.writeheader()
         for i in range(rows):
-            picture(i % 3, i).save(root / "pics" / f"{i}.png")
+            draw(i % 3, i).save(root / "pics" / f"{i}.png")
             part = "train" if i < 21 else "test"
             row = {"file": f"{i}.png", "tone": CLASSES[i % 3].upper(), "part": part, "day": f"20{10 + i % 2}-01-01"}
-            writer.writerow(row | (changed if i == 4 else {}))
+            writer.writerow(row | (changes if i == 4 else {}))
 
 
 LISTED = """\
@@ -588,107 +596,107 @@ test = "test"
 """
 
 
-def test_a_csv_lists_images_labels_and_splits(tmp_path: Path) -> None:
+def test_csv_lists_images_labels_and_splits(tmp_path: Path) -> None:
     write_csv(tmp_path / "own")
-    labels_are_right(write_card(tmp_path, LISTED))
-    labels_are_right(write_card(tmp_path, LISTED.replace("{file}", "{row}.png")))
+    check_labels(write_card(tmp_path, LISTED))
+    check_labels(write_card(tmp_path, LISTED.replace("{file}", "{row}.png")))
     dated = LISTED + 'dated = "day"\n[source.dates]\ntrain = ["2010", "2011"]\n'
-    labels_are_right(write_card(tmp_path, dated, 8, 3))
+    check_labels(write_card(tmp_path, dated, 8, 3))
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changes", "message"),
     [
-        ({"tone": "GREEN"}, r"list\.csv: line 6 has label 'GREEN', which is no class"),
-        ({"file": "../../other.png"}, "line 6 leads out of"),
+        ({"tone": "GREEN"}, r"list\.csv: line 6 has label 'GREEN', which is not a class"),
+        ({"file": "../../other.png"}, r"line 6 names pics/\.\./\.\./other\.png, which is outside"),
         ({"tone": "1"}, None),
         ({"file": "missing.png"}, r"missing\.png: cannot be read as an image"),
     ],
 )
-def test_a_bad_line_of_a_csv_is_named(tmp_path: Path, changed: dict[str, str], said: str | None) -> None:
-    write_csv(tmp_path / "own", **changed)
+def test_invalid_line_of_a_csv_is_reported(tmp_path: Path, changes: dict[str, str], message: str | None) -> None:
+    write_csv(tmp_path / "own", **changes)
     card = write_card(tmp_path, LISTED)
-    if said is None:  # a number is that of a class, where no class is called by a number
-        return labels_are_right(card)
-    with pytest.raises(InputError, match=said):
+    if message is None:  # class numbers are accepted, since no class name is a number
+        return check_labels(card)
+    with pytest.raises(InputError, match=message):
         [sources.read_image(item) for item in sources.load(card, "train").images]
-    if "file" in changed:
-        with pytest.raises(InputError, match=r"leads out|is listed, but there is no such file"):
-            sources.source_of(card).sample_list(card, "train")
+    if "file" in changes:
+        with pytest.raises(InputError, match=r"is outside|is listed, but there is no such file"):
+            sources.source_of(card).sample_digest(card, "train")
 
 
-def test_numbers_as_class_names_are_names(tmp_path: Path) -> None:
+def test_numeric_class_names_are_not_class_numbers(tmp_path: Path) -> None:
     write_csv(tmp_path / "own", tone="0")
     listed = LISTED.replace('["DARK", "LIGHT", "RED"]', '["1", "2", "RED"]')
-    with pytest.raises(InputError, match="label 'DARK', which is no class"):
+    with pytest.raises(InputError, match="label 'DARK', which is not a class"):
         sources.load(write_card(tmp_path, listed), "train")
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("change", "message"),
     [
         (('split = "part"', 'split = "side"'), "has no column 'side'"),
         (("{file}", "{path}"), r"`image = 'pics/\{path\}'` .* cannot be filled in from line 2"),
         (("{file}", "{file"), "cannot be filled in from line 2"),
         (
             ('test = "test"', 'test = "test"\ndated = "day"\n[source.dates]\ntrain = 3'),
-            "should be the first day and the first one beyond",
+            "should be the first day and the first day after the last",
         ),
     ],
 )
-def test_a_card_that_does_not_fit_its_csv_is_one_line(tmp_path: Path, changed: tuple[str, str], said: str) -> None:
+def test_card_that_contradicts_its_csv_is_reported(tmp_path: Path, change: tuple[str, str], message: str) -> None:
     write_csv(tmp_path / "own")
-    with pytest.raises(InputError, match=said):
-        sources.load(write_card(tmp_path, LISTED.replace(*changed)), "train")
+    with pytest.raises(InputError, match=message):
+        sources.load(write_card(tmp_path, LISTED.replace(*change)), "train")
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_column_is_reported(tmp_path: Path) -> None:
     write_csv(tmp_path / "own")
     with pytest.raises(InputError, match=r"has no column 'kind', .*columns: file, tone, part, day"):
         sources.load(write_card(tmp_path, LISTED.replace('"tone"', '"kind"')), "train")
 
 
-def test_class_folders_with_splits_of_their_own(tmp_path: Path) -> None:
+def test_class_folders_per_split(tmp_path: Path) -> None:
     for part, n in (("train", 21), ("test", 9)):
         for i in range(n):
             folder = tmp_path / "data" / "own" / part / CLASSES[i % 3]
             folder.mkdir(parents=True, exist_ok=True)
-            picture(i % 3, i).save(folder / f"{i}.png")
-    labels_are_right(write_card(tmp_path, '[source]\nkind = "folder"\npath = "own"\ntrain = "train"\ntest = "test"\n'))
+            draw(i % 3, i).save(folder / f"{i}.png")
+    check_labels(write_card(tmp_path, '[source]\nkind = "folder"\npath = "own"\ntrain = "train"\ntest = "test"\n'))
 
 
 # new-card
 
 
-def test_a_card_is_written_from_what_lies_beside_the_shards(tmp_path: Path, server: Server) -> None:
-    path, said = new_card(server.url, "fetched", None, tmp_path)
+def test_new_card_from_the_class_names_and_prompts_of_shards(tmp_path: Path, server: Server) -> None:
+    path, counts = new_card(server.url, "fetched", None, tmp_path)
     card = cards.read(path)
     assert card.templates == ("a {c} picture", "the {c} one")
     assert (card.classes, card.sizes) == (CLASSES, {"train": 18, "val": 3, "test": 9})
-    assert said == "3 classes, 18 + 3 + 9 images of train, val and test"
-    labels_are_right(card)
+    assert counts == "3 classes, 18 + 3 + 9 images of train, val and test"
+    check_labels(card)
 
 
-def test_a_card_is_written_for_shards_on_disk_and_for_folders(tmp_path: Path, pictures: Callable[..., Path]) -> None:
+def test_new_card_for_shards_on_disk_and_for_folders(tmp_path: Path, pictures: Callable[..., Path]) -> None:
     write_shards(tmp_path / "shards", train=60)
     path, _ = new_card(str(tmp_path / "shards"), "local", "a {c} thing", tmp_path)
     card = cards.read(path)
     assert card.templates == ("a {c} thing",)
-    labels_are_right(card)
-    path, said = new_card(str(pictures(tmp_path / "animals", each=20)), "animals", None, tmp_path)
-    assert said == "2 classes, 28 + 4 + 8 images of train, val and test"
+    check_labels(card)
+    path, counts = new_card(str(pictures(tmp_path / "animals", each=20)), "animals", None, tmp_path)
+    assert counts == "2 classes, 28 + 4 + 8 images of train, val and test"
     assert cards.read(path).classes == ("cat", "old dog")
     assert len(sources.load(cards.read(path), "test").labels) == 8
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         new_card(str(tmp_path / "animals"), "animals", None, tmp_path)
-    with pytest.raises(InputError, match="too few to be cut"):
+    with pytest.raises(InputError, match="are too few for train, val and test"):
         new_card(str(pictures(tmp_path / "few", each=2)), "few", None, tmp_path)
     with pytest.raises(UsageError, match="should be letters"):
         new_card(str(tmp_path / "animals"), "../animals", None, tmp_path)
 
 
-def test_stored_items_are_read_whole(tmp_path: Path) -> None:
+def test_stored_images_are_read_completely(tmp_path: Path) -> None:
     tars.write_shard(tmp_path / "0.tar", samples(3))
     for i, item in enumerate(tars.index(tmp_path / "0.tar")[0]):
         assert isinstance(item, StoredImage)
-        assert np.array_equal(np.asarray(sources.read_image(item)), np.asarray(picture(i % 3, i)))
+        assert np.array_equal(np.asarray(sources.read_image(item)), np.asarray(draw(i % 3, i)))

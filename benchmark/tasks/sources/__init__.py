@@ -1,12 +1,15 @@
-"""Where a task's images come from: `SOURCES` names the sources, `load` gives a split of a task, `settled` chooses among a card's sources."""
+"""Sources of images: `load` returns a split of a task, `fetch` downloads it, `resolve_source` selects one of a card's sources.
 
-import importlib
-import importlib.metadata
+The sources of this package are declared in `SOURCES` like the entry points of installed packages, and are loaded the same way.
+"""
+
+import functools
 from dataclasses import replace
 
 import numpy as np
 
 from benchmark.errors import CardError, InputError, unknown_name
+from benchmark.plugins import Plugins, load_plugins
 from benchmark.tasks.cards import Card
 from benchmark.tasks.sources.base import (
     SUFFIXES,
@@ -25,21 +28,14 @@ from benchmark.tasks.sources.folder import image_files
 
 GROUP = "benchmark.sources"
 SOURCES = {
-    "digits": "benchmark.tasks.sources.digits",
-    "folder": "benchmark.tasks.sources.folder",
-    "npz": "benchmark.tasks.sources.npz",
-    "torchvision": "benchmark.tasks.sources.torchvision_sets",
-    "webdataset": "benchmark.tasks.sources.webdataset",
-    "huggingface": "benchmark.tasks.sources.huggingface",
+    "digits": "benchmark.tasks.sources.digits:SOURCE",
+    "folder": "benchmark.tasks.sources.folder:SOURCE",
+    "npz": "benchmark.tasks.sources.npz:SOURCE",
+    "torchvision": "benchmark.tasks.sources.torchvision_sets:SOURCE",
+    "webdataset": "benchmark.tasks.sources.webdataset:SOURCE",
+    "huggingface": "benchmark.tasks.sources.huggingface:SOURCE",
 }
-DESCRIPTIONS = {
-    "digits": "scikit-learn's handwritten digits",
-    "folder": "image files in one folder per class, or listed in a CSV",
-    "npz": "arrays of images and labels in a NumPy file",
-    "torchvision": "a classification data set of torchvision",
-    "webdataset": "tar shards, on disk, over HTTP or on the Hugging Face Hub",
-    "huggingface": "a data set of the Hugging Face Hub, streamed (needs the extra `huggingface`)",
-}
+COMMON_OPTIONS = ("megabytes",)  # size of the download, which `run --dry-run` shows
 
 __all__ = [
     "SOURCES",
@@ -50,9 +46,9 @@ __all__ = [
     "Source",
     "StoredImage",
     "data_folder",
+    "describe_sources",
     "fetch",
     "image_files",
-    "known_sources",
     "load",
     "read_image",
     "resolve_source",
@@ -60,77 +56,75 @@ __all__ = [
 ]
 
 
-def known_sources() -> dict[str, str]:
-    """Every source there is, those behind installed packages' entry points included, and what it is."""
-    installed = {point.name: point.value for point in importlib.metadata.entry_points(group=GROUP)}
-    return installed | DESCRIPTIONS
+@functools.cache
+def _plugins(only: str | None = None) -> Plugins[Source]:
+    """All sources, or the source of one name, so that a card does not import the packages of the others."""
+    return load_plugins(GROUP, Source, SOURCES, only=only)
+
+
+def describe_sources() -> dict[str, str]:
+    """The description of every source, and for a source that could not be loaded the reason."""
+    plugins = _plugins()
+    return {name: source.description for name, source in plugins.items()} | plugins.failures
 
 
 def source_of(card: Card) -> Source:
-    """The source of a card; raises CardError where it is not known, or has no such field."""
-    found = _find(card)
+    """The source of a card. Raises CardError for an unknown source or option, InputError for a source that could not be loaded."""
+    plugins = _plugins(card.kind)
+    if card.kind in plugins.failures:
+        raise InputError(f"{card_path(card)}: source '{card.kind}' {plugins.failures[card.kind]}")
+    if card.kind not in plugins:
+        raise CardError(f"{card_path(card)}: [source]: {unknown_name('source', card.kind, _plugins())}")
+    source = plugins[card.kind]
     for field in card.source:
-        if field not in (*found.options, "megabytes"):
-            raise source_error(
-                card, field, f"is not known to source '{card.kind}'; known: {', '.join(found.options) or 'none'}"
-            )
-    return found
+        if field not in (*source.options, *COMMON_OPTIONS):
+            options = ", ".join(source.options) or "none"
+            raise source_error(card, field, f"is not an option of source '{card.kind}'; its options: {options}")
+    return source
 
 
-def _find(card: Card) -> Source:
-    if card.kind in SOURCES:
-        found: Source = importlib.import_module(SOURCES[card.kind]).SOURCE
-        return found
-    for point in importlib.metadata.entry_points(group=GROUP, name=card.kind):
-        try:
-            loaded = point.load()
-        except Exception as problem:  # a module may do anything while it is imported
-            raise InputError(
-                f"source '{card.kind}' cannot be loaded from {point.value}: {type(problem).__name__}: {problem}; mend or uninstall it"
-            ) from None
-        if not isinstance(loaded, Source):
-            raise InputError(
-                f"source '{card.kind}' ({point.value}) is no benchmark.sources.Source; mend or uninstall it"
-            )
-        return loaded
-    raise CardError(f"{card_path(card)}: [source]: {unknown_name('source', card.kind, known_sources())}")
+def resolve_source(card: Card, kind: str | None = None) -> Card:
+    """The card with one of its sources selected.
 
-
-def resolve_source(card: Card, wanted: str | None = None) -> Card:
-    """The card with one of its sources chosen: the wanted kind where it has it, else the first whose files are here, else the first."""
-    if wanted and wanted not in known_sources():
-        raise unknown_name("source", wanted, known_sources())
-    candidates = [replace(card, kind=kind, source=given) for kind, given in card.sources]
+    That is the source of the given kind if the card has it, else the first whose files are on this machine, else the first.
+    """
+    if kind and kind not in _plugins():
+        raise unknown_name("source", kind, _plugins())
+    candidates = [replace(card, kind=name, source=options) for name, options in card.sources]
+    # most cards have one source, which is used without looking for its files
     if len(candidates) < 2:
         return card
-    chosen = next((c for c in candidates if c.kind == wanted), None)
-    return chosen or next((c for c in candidates if source_of(c).present(c)), candidates[0])
+    requested = next((candidate for candidate in candidates if candidate.kind == kind), None)
+    return requested or next((c for c in candidates if source_of(c).present(c)), candidates[0])
 
 
-def fetch(card: Card, say: Report) -> None:
-    """Bring a task's images to this machine. Where that fails the message says where else they are."""
+def fetch(card: Card, report: Report) -> None:
+    """Download the missing images of a task. Raises InputError, which also names the card's other sources."""
     try:
-        source_of(card).fetch(card, say)
+        source_of(card).fetch(card, report)
     except InputError as problem:
+        # a server that is down is the usual reason, so other sources help
         others = [f"source '{kind}'" for kind, _ in card.sources if kind != card.kind]
-        elsewhere = ", ".join([*others, *([card.homepage] if card.homepage else [])])
-        raise InputError(f"{problem}" + (f"; elsewhere: {elsewhere}" if elsewhere else "")) from None
+        alternatives = ", ".join([*others, *([card.homepage] if card.homepage else [])])
+        raise InputError(f"{problem}" + (f"; alternatives: {alternatives}" if alternatives else "")) from None
 
 
 def load(card: Card, split: str) -> Examples:
-    """The samples of a split, checked against the card: their number, their labels, and in train that every class is there."""
+    """The samples of a split. Raises InputError if their number is not that of the card, or a class has no train image."""
     if not card.sizes[split]:
         raise InputError(
-            f"{card_path(card)}: has no {split} images, since it is for evaluation only; take another task"
+            f"{card_path(card)}: has no {split} images, since it is for evaluation only; select another task"
         )
     examples = source_of(card).examples(card, split)
     if len(examples.labels) != card.sizes[split] or len(examples.images) != card.sizes[split]:
         raise InputError(
-            f"{card_path(card)}: {split} should have {card.sizes[split]} images, found {len(examples.images)} with {len(examples.labels)} labels"
+            f"{card_path(card)}: {split} should have {card.sizes[split]} images, "
+            f"found {len(examples.images)} with {len(examples.labels)} labels"
         )
-    absent = set(range(len(card.classes))) - set(np.unique(examples.labels).tolist())
-    if split == "train" and absent:
+    # a class without train images has no statistics; val and test may miss rare classes
+    missing = set(range(len(card.classes))) - set(np.unique(examples.labels).tolist())
+    if split == "train" and missing:
         raise InputError(
-            f"{card_path(card)}: no image of class '{card.classes[min(absent)]}' in train; a class needs some"
+            f"{card_path(card)}: train has no image of class '{card.classes[min(missing)]}'; each class needs at least one"
         )
     return examples

@@ -1,4 +1,4 @@
-"""What a source is, and how one image is read, whatever it lies in."""
+"""The declaration of a source, the reading of one image, and the fields of a card's [source] table."""
 
 import io
 import os
@@ -15,9 +15,9 @@ from benchmark.files import user_folder
 from benchmark.tasks.cards import Card
 
 Labels = NDArray[np.int64]
-Report = Callable[[str], None]
+Report = Callable[[str], None]  # takes one line of progress
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
-LARGEST = 64 * 2**20  # bytes of one encoded image
+MAX_IMAGE_BYTES = 64 * 2**20  # of one encoded image
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class LazyImage:
-    """An image that a function gives as a PIL image."""
+    """An image that a function returns as a PIL image."""
 
     open: Callable[[], Any]
     name: str
@@ -43,7 +43,10 @@ Item = Path | StoredImage | LazyImage | NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Examples:
-    """One split of a task: images as uint8 (N, H, W, 3), or as N things that `read_image` reads; and labels (N,) in 0..C-1."""
+    """One split of a task.
+
+    images: uint8 (N, H, W, 3), or N items that `read_image` reads.  labels: (N,) integers in 0..C-1.
+    """
 
     images: NDArray[np.uint8] | Sequence[Item]
     labels: Labels
@@ -51,68 +54,71 @@ class Examples:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a task's images come from. A package adds sources through the entry-point group `benchmark.tasks.sources`.
+    """Where a task's images come from. A package adds sources through the entry-point group `benchmark.sources`.
 
-    examples(card, split): the samples; each call gives the same, in the same order.
+    examples(card, split): the samples; every call returns the same ones in the same order.
+    description: one line for `list sources`.
     options: the fields that a card's [source] may have besides `kind`.
-    version: of the images, as far as code and not files decide them.
-    sample_list(card, split): names the samples cheaply, as something that JSON can hold, for the cache's keys.
-    fetch(card, say): brings what is not on this machine; does nothing where everything is there, and goes on where it stopped.
-    present(card): whether everything is on this machine.
+    version: the version of the images, if code rather than files decides them.
+    sample_digest(card, split): a JSON value that identifies the samples, for cache keys; it must be cheap to compute.
+    fetch(card, report): downloads the missing files; does nothing if all are present, and resumes an interrupted download.
+    present(card): whether all files are on this machine.
     """
 
     examples: Callable[[Card, str], Examples]
+    description: str = ""
     options: tuple[str, ...] = ()
     version: str = ""
-    sample_list: Callable[[Card, str], Any] = lambda card, split: None
-    fetch: Callable[[Card, Report], None] = lambda card, say: None
+    sample_digest: Callable[[Card, str], Any] = lambda card, split: None
+    fetch: Callable[[Card, Report], None] = lambda card, report: None
     present: Callable[[Card], bool] = lambda card: True
 
 
 def data_folder() -> Path:
-    """Where downloaded data sets lie: `$BENCHMARK_DATA`, else `transferability-benchmark/data` under the user's cache folder."""
-    if given := os.environ.get("BENCHMARK_DATA"):
-        return Path(given)
+    """The folder of downloaded data: `$BENCHMARK_DATA`, else `transferability-benchmark/data` in the user's cache folder."""
+    if folder := os.environ.get("BENCHMARK_DATA"):
+        return Path(folder)
     return user_folder() / "data"
 
 
 def read_image(item: Item) -> Any:
-    """One image as an RGB PIL image. Raises InputError naming it, where it is damaged or grows beyond all bounds when decoded."""
+    """One image as an RGB PIL image. Raises InputError, naming the image, if it is corrupt or a decompression bomb."""
     from PIL import Image
 
     try:
         if isinstance(item, np.ndarray):
             return Image.fromarray(item).convert("RGB")
         if isinstance(item, LazyImage):
-            return _bounded(item.open()).convert("RGB")
-        with Image.open(item if isinstance(item, Path) else io.BytesIO(_bytes(item))) as image:
-            return _bounded(image).convert("RGB")
+            return _check_size(item.open()).convert("RGB")
+        with Image.open(item if isinstance(item, Path) else io.BytesIO(_read_bytes(item))) as image:
+            return _check_size(image).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
-        raise InputError(f"{_named(item)}: cannot be read as an image ({problem}); mend or remove it") from None
+        raise InputError(f"{_name(item)}: cannot be read as an image ({problem})", "fix or remove it") from None
 
 
-def _bounded(image: Any) -> Any:
-    """PIL warns of a decompression bomb only; a filter that made an error of that would hold for all threads."""
+def _check_size(image: Any) -> Any:
+    """The image itself; raises ValueError if it has more pixels than PIL's limit."""
     from PIL import Image
 
+    # PIL only warns between its limit and twice its limit, and a warning filter is not thread-safe
     if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         raise ValueError(f"{image.width}x{image.height} pixels, a decompression bomb")
     return image
 
 
-def _bytes(item: StoredImage) -> bytes:
+def _read_bytes(item: StoredImage) -> bytes:
     with item.path.open("rb") as file:
         file.seek(item.offset)
         return file.read(item.size)
 
 
-def _named(item: Item) -> str:
+def _name(item: Item) -> str:
     if isinstance(item, StoredImage):
         return f"{item.path}: {item.name}"
     return item.name if isinstance(item, LazyImage) else str(item) if isinstance(item, Path) else "an array"
 
 
-# fields of a card's [source]
+# Fields of a card's [source] table
 
 
 def card_path(card: Card) -> str:
@@ -120,19 +126,23 @@ def card_path(card: Card) -> str:
 
 
 def source_error(card: Card, field: str, problem: str) -> CardError:
+    """The error for a field of [source]; the caller raises it."""
     return CardError(f"{card_path(card)}: [source]: field '{field}' {problem}")
 
 
 def text_field(card: Card, field: str, default: str | None = None) -> str:
+    """A non-empty string; required if there is no default."""
     value = card.source.get(field, default)
     if type(value) is not str or not value:
-        raise source_error(
-            card, field, f"should be a text, found {value!r}" if field in card.source else "is missing; add a text"
+        problem = (
+            f"should be a non-empty string, found {value!r}" if field in card.source else "is missing; add a string"
         )
+        raise source_error(card, field, problem)
     return value
 
 
 def table_field(card: Card, field: str) -> dict[str, Any]:
+    """A table; empty if the field is missing."""
     value = card.source.get(field, {})
     if not isinstance(value, dict):
         raise source_error(card, field, f"should be a table, found {value!r}")
@@ -140,14 +150,16 @@ def table_field(card: Card, field: str) -> dict[str, Any]:
 
 
 def root_of(card: Card) -> Path:
-    """The folder or file that `path` names: beside the card, or else in the folder of downloaded data."""
+    """The folder or file that `path` names: relative to the card, else to the folder of downloaded data."""
+    # the user's own data lie beside the card, downloaded data in the common folder
     path = text_field(card, "path")
-    beside = (card.folder / path).resolve()
-    return beside if beside.exists() else (data_folder() / path if (data_folder() / path).exists() else beside)
+    beside_card = (card.folder / path).resolve()
+    downloaded = data_folder() / path
+    return downloaded if downloaded.exists() and not beside_card.exists() else beside_card
 
 
 def relative_path(card: Card, field: str, name: str) -> str:
-    """A relative path below the folder of the data; raises CardError for one that leads out of it."""
+    """The name, if it is a path inside the folder of the data; raises CardError otherwise."""
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise source_error(card, field, f"has '{name}', which leads out of the folder of the data")
+        raise source_error(card, field, f"contains '{name}', which is outside the folder of the data")
     return name

@@ -16,12 +16,13 @@ def _examples(card: Card, split: str) -> Examples:
     needed = sum(card.sizes.values())
     if needed > len(order):
         raise CardError(
-            f"{card_path(card)}: [splits] ask for {needed} samples, but there are {len(order)}; lower the sizes"
+            f"{card_path(card)}: [splits] need {needed} samples, but there are only {len(order)}; lower the sizes"
         )
     start = sum(card.sizes[s] for s in SPLITS[: SPLITS.index(split)])
     rows = order[start : start + card.sizes[split]]
-    gray = np.floor(digits.images[rows] * (255 / 16) + 0.5).astype(np.uint8)
-    return Examples(np.repeat(gray.repeat(4, 1).repeat(4, 2)[..., None], 3, 3), digits.target[rows].astype(np.int64))
+    gray = np.floor(digits.images[rows] * (255 / 16) + 0.5).astype(np.uint8)  # 0..16 to 0..255, rounded half up
+    images = np.repeat(gray.repeat(4, 1).repeat(4, 2)[..., None], 3, 3)  # (n, 8, 8) to (n, 32, 32, 3)
+    return Examples(images, digits.target[rows].astype(np.int64))
 
 
-SOURCE = Source(_examples, version="scikit-learn")
+SOURCE = Source(_examples, description="scikit-learn's handwritten digits", version="scikit-learn")

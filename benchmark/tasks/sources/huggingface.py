@@ -1,4 +1,4 @@
-"""huggingface: a data set of the Hugging Face Hub, or in its layout on disk, streamed once into shards in the data folder."""
+"""huggingface: a data set of the Hugging Face Hub, or on disk in its layout, streamed once into shards in the data folder."""
 
 import io
 import itertools
@@ -10,21 +10,26 @@ from benchmark.errors import InputError, first_line
 from benchmark.files import write
 from benchmark.tasks.cards import Card
 from benchmark.tasks.sources.base import Examples, Report, Source, card_path, data_folder, text_field
-from benchmark.tasks.sources.download import locked
-from benchmark.tasks.sources.splits import digest, held, part_of
-from benchmark.tasks.sources.tars import identity, write_shard
-from benchmark.tasks.sources.webdataset import COUNT, NAMES, check_names_beside, examples_of, shards
+from benchmark.tasks.sources.download import lock
+from benchmark.tasks.sources.splits import declared_parts, json_digest, part_of
+from benchmark.tasks.sources.tars import file_stamp, write_shard
+from benchmark.tasks.sources.webdataset import COUNT, NAMES, check_stored_names, examples_of, shards
 
-ROWS = 5000  # in one shard
+ROWS_PER_SHARD = 5000
 
 
 def _folder(card: Card) -> Path:
-    of = [card.source.get(field) for field in ("repo", "config", "revision", "image", "label")]
-    return data_folder() / card.name / f"huggingface-{digest(of)}"
+    """The folder of the shards, a function of all options that decide their content."""
+    options = [card.source.get(field) for field in ("repo", "config", "revision", "image", "label")]
+    return data_folder() / card.name / f"huggingface-{json_digest(options)}"
 
 
 def _parts(card: Card) -> list[str]:
-    return held(card, "name the data set's splits for train, val and test, or for 'all'")
+    return declared_parts(card, "name the data set's splits for train, val and test, or for 'all'")
+
+
+def _dataset_name(card: Card) -> str:
+    return f"Hugging Face data set '{text_field(card, 'repo')}'"
 
 
 def _stream(card: Card, part: str) -> Any:
@@ -32,122 +37,128 @@ def _stream(card: Card, part: str) -> Any:
         from datasets import Image, load_dataset
     except ImportError:
         raise InputError(
-            f"{card_path(card)}: source 'huggingface' needs a package more; `pip install 'transferability-benchmark[huggingface]'`"
+            f"{card_path(card)}: source 'huggingface' requires an optional package; "
+            "`pip install 'transferability-benchmark[huggingface]'`"
         ) from None
     repo = text_field(card, "repo")
-    beside = (card.folder / repo).resolve()
+    # a folder beside the card takes precedence over a repository of that name
+    local = (card.folder / repo).resolve()
     try:
-        found = load_dataset(
-            str(beside) if beside.is_dir() else repo,
+        dataset = load_dataset(
+            str(local) if local.is_dir() else repo,
             card.source.get("config"),
             split=text_field(card, part),
             streaming=True,
             revision=card.source.get("revision"),
         )
-        return found.cast_column(text_field(card, "image", "image"), Image(decode=False))
-    except Exception as problem:  # whatever a server, a file or a wrong name may cause
-        raise InputError(f"Hugging Face data set '{repo}' cannot be had ({first_line(problem)})") from None
+        # the encoded bytes are stored as they are, so that no image is compressed twice
+        return dataset.cast_column(text_field(card, "image", "image"), Image(decode=False))
+    except Exception as problem:  # a server, a file or a wrong name can raise anything
+        raise InputError(f"{_dataset_name(card)}: could not be loaded ({first_line(problem)})") from None
 
 
-def _samples(card: Card, rows: Any, repo: str) -> Iterator[tuple[bytes, str, int]]:
+def _samples(card: Card, rows: Any) -> Iterator[tuple[bytes, str, int]]:
+    """(encoded image, suffix, label) of every row."""
     image, label = text_field(card, "image", "image"), text_field(card, "label", "label")
     try:
         for row in rows:
-            given = row[image]
-            body = given["bytes"] if given["bytes"] is not None else _beside(card, given["path"])
+            value = row[image]
+            body = value["bytes"] if value["bytes"] is not None else _read_local(card, value["path"])
             number = row[label]
             if not isinstance(number, int) or not 0 <= number < len(card.classes):
                 raise InputError(
-                    f"Hugging Face data set '{repo}': a row has label {number!r}, where {card_path(card)} has {len(card.classes)} classes, "
+                    f"{_dataset_name(card)}: a row has label {number!r}, but {card_path(card)} has {len(card.classes)} classes, "
                     f"0 to {len(card.classes) - 1}"
                 )
-            yield body, _suffix(body, repo), int(number)
+            yield body, _suffix(card, body), int(number)
     except (KeyError, TypeError, ValueError, OSError) as problem:
         raise InputError(
-            f"Hugging Face data set '{repo}': its rows lack an image '{image}' or a class '{label}' ({problem}); mend `image` and `label` in {card_path(card)}"
+            f"{_dataset_name(card)}: its rows have no image '{image}' or no class '{label}' ({problem}); "
+            f"correct `image` and `label` in {card_path(card)}"
         ) from None
 
 
-def _beside(card: Card, path: str) -> bytes:
-    """An image that a row names by its path, which only a data set on this disk may, and only below itself."""
+def _read_local(card: Card, path: str) -> bytes:
+    """An image that a row names by its path. Only a data set on this disk may do so, and only for files below itself."""
     root = (card.folder / text_field(card, "repo")).resolve()
     file = Path(path).resolve()
     if not (root.is_dir() and file.is_relative_to(root)):
-        raise InputError(
-            f"Hugging Face data set '{text_field(card, 'repo')}': a row names {path}, which lies outside the data set"
-        )
+        raise InputError(f"{_dataset_name(card)}: a row names {path}, which is outside the data set")
     return file.read_bytes()
 
 
-def _suffix(body: bytes, repo: str) -> str:
+def _suffix(card: Card, body: bytes) -> str:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(body)) as opened:
-            return {"JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}.get(str(opened.format), ".png")
+        with Image.open(io.BytesIO(body)) as image:
+            return {"JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}.get(str(image.format), ".png")
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as problem:
-        raise InputError(f"Hugging Face data set '{repo}': holds what is no image ({problem})") from None
+        raise InputError(f"{_dataset_name(card)}: a row's image cannot be read ({problem})") from None
 
 
-def _fetch(card: Card, say: Report) -> None:
+def _fetch(card: Card, report: Report) -> None:
     for part in _parts(card):
         folder = _folder(card) / part
-        with locked(folder / COUNT):
+        # one process at a time streams a part
+        with lock(folder / COUNT):
             if not (folder / COUNT).exists():
-                _fetch_part(card, part, folder, say)
+                _fetch_part(card, part, folder, report)
         _check_names(card)
 
 
-def _fetch_part(card: Card, part: str, folder: Path, say: Report) -> None:
+def _fetch_part(card: Card, part: str, folder: Path, report: Report) -> None:
     stream, repo = _stream(card, part), text_field(card, "repo")
     features = getattr(stream, "features", None) or {}
     if names := getattr(features.get(text_field(card, "label", "label")), "names", None):
         write(_folder(card) / NAMES, "".join(f"{name}\n" for name in names))
         _check_names(card)
+    # shards are written in order, so their number says where an interrupted stream stopped
     done = len(shards(_folder(card), part))
-    say(f"fetch: '{repo}', {part}, from row {done * ROWS}")
-    rows = iter(stream.skip(done * ROWS) if done else stream)
-    while some := list(itertools.islice(rows, ROWS)):
-        write_shard(folder / f"{done}.tar", _samples(card, some, repo))
+    report(f"fetch: '{repo}', {part}, from row {done * ROWS_PER_SHARD}")
+    rows = iter(stream.skip(done * ROWS_PER_SHARD) if done else stream)
+    while block := list(itertools.islice(rows, ROWS_PER_SHARD)):
+        write_shard(folder / f"{done}.tar", _samples(card, block))
         done += 1
-        say(f"fetch: '{repo}', {part}: {done} shards of {ROWS} rows written")
+        report(f"fetch: '{repo}', {part}: {done} shards of {ROWS_PER_SHARD} rows written")
     if not done:
-        raise InputError(f"Hugging Face data set '{repo}': its split '{text_field(card, part)}' is empty")
-    write(folder / COUNT, f"{done}\n")
+        raise InputError(f"{_dataset_name(card)}: its split '{text_field(card, part)}' is empty")
+    write(folder / COUNT, f"{done}\n")  # last, since it marks the part as complete
 
 
 def _check_names(card: Card) -> None:
-    check_names_beside(card, _folder(card), f"Hugging Face data set '{text_field(card, 'repo')}'")
+    check_stored_names(card, _folder(card), _dataset_name(card))
 
 
 def _present(card: Card) -> bool:
     return all((_folder(card) / part / COUNT).exists() for part in _parts(card))
 
 
-def _part(card: Card, split: str) -> list[Path]:
+def _shards(card: Card, split: str) -> list[Path]:
+    """The shards of the part that contains a split."""
     part = part_of(card, split, _parts(card))
     if not (_folder(card) / part / COUNT).exists():
         raise InputError(
-            f"{card_path(card)}: '{text_field(card, 'repo')}' is not here yet; `python -m benchmark fetch` brings it"
+            f"{card_path(card)}: '{text_field(card, 'repo')}' is not on this machine; `python -m benchmark fetch` downloads it"
         )
     return shards(_folder(card), part)
 
 
 def _examples(card: Card, split: str) -> Examples:
-    paths = _part(card, split)
+    paths = _shards(card, split)
     _check_names(card)
     return examples_of(card, split, _parts(card), paths)
 
 
-def _sample_list(card: Card, split: str) -> str:
-    paths = _part(card, split)
-    return digest([identity(path) for path in paths])
+def _sample_digest(card: Card, split: str) -> str:
+    return json_digest([file_stamp(path) for path in _shards(card, split)])
 
 
 SOURCE = Source(
     _examples,
+    description="a data set of the Hugging Face Hub, streamed (needs the extra `huggingface`)",
     options=("repo", "config", "revision", "image", "label", "all", "train", "val", "test", "sample"),
-    sample_list=_sample_list,
+    sample_digest=_sample_digest,
     fetch=_fetch,
     present=_present,
 )

@@ -1,4 +1,4 @@
-"""Cutting what a source holds into the splits that a card declares, and checking that it is what the card says."""
+"""Cutting the parts of a source into the splits of a card, and checking labels and class names against the card."""
 
 import hashlib
 import json
@@ -15,97 +15,118 @@ from benchmark.tasks.hashed_random import uniforms
 from benchmark.tasks.sources.base import Labels, card_path, source_error
 
 
-def held(card: Card, hint: str = "") -> list[str]:
-    """The parts that a source's fields name: 'all' to be cut, or those of train, val and test that there are.
+def declared_parts(card: Card, hint: str = "") -> list[str]:
+    """The parts that [source] declares: 'all', which is cut into splits, or some of train, val and test.
 
-    hint: how to name them, for a source that cannot do without.
+    hint: how to declare them, for a source that requires at least one.
     """
     parts = [part for part in ("all", *SPLITS) if part in card.source]
     if "all" in parts and len(parts) > 1:
-        raise source_error(card, "all", f"stands beside '{parts[1]}'; give either everything or its splits")
+        raise source_error(card, "all", f"excludes '{parts[1]}'; declare either 'all' or the splits")
     if hint and not parts:
         raise source_error(card, "train", f"is missing; {hint}")
     return parts
 
 
 def part_of(card: Card, split: str, parts: Sequence[str]) -> str:
-    """Which part of the source a split lies in: val is cut from train where it has no part of its own."""
+    """The part of the source that contains a split: val is cut from train if it has no part of its own."""
     if "all" in parts:
         return "all"
+    # test is never cut from train: published test sets stay as they are
     part = "train" if split == "val" and "val" not in parts else split
     if part not in parts:
         raise CardError(
-            f"{card_path(card)}: [source] names no '{part}', where [splits] ask for {card.sizes[split]} images of {split}"
+            f"{card_path(card)}: [source] has no '{part}', but [splits] need {card.sizes[split]} images of {split}; add it"
         )
     return part
 
 
-def rows_of(card: Card, split: str, parts: Sequence[str], labels: Labels, what: str) -> NDArray[np.int64]:
-    """The rows of a part that make up a split, seeded and class-balanced where it has to be cut.
+def rows_of(card: Card, split: str, parts: Sequence[str], labels: Labels, where: str) -> NDArray[np.int64]:
+    """The rows of a part that make up a split; a part with several splits is cut pseudo-randomly and balanced over classes.
 
-    labels: of the whole part.  what: names the part in messages. The sizes must be what the card says, unless its [source] has
-    `sample = true`: then as many are drawn. Raises InputError where they are not, or a label is none of the card's.
+    labels: (N,) of the whole part.  where: the part, as messages name it. N must be the sum of the card's sizes, unless
+    [source] has `sample = true`: then as many rows are drawn. Raises InputError otherwise, or for a label outside
+    the card's classes.
     """
-    _check_labels(card, labels, what)
-    sharing = [s for s in SPLITS if card.sizes[s] and part_of(card, s, parts) == part_of(card, split, parts)]
-    asked = sum(card.sizes[s] for s in sharing)
-    if asked != len(labels) and not (card.source.get("sample") is True and asked < len(labels)):
+    _check_labels(card, labels, where)
+    # all splits that share the part
+    splits = [s for s in SPLITS if card.sizes[s] and part_of(card, s, parts) == part_of(card, split, parts)]
+    needed = sum(card.sizes[s] for s in splits)
+    if needed != len(labels) and not (card.source.get("sample") is True and needed < len(labels)):
         raise InputError(
-            f"{what}: {len(labels)} images, where {card_path(card)} expects {asked}; a broken download is removed and fetched again, "
-            "other sizes go into [splits], and `sample = true` in [source] draws as many as they say"
+            f"{where}: has {len(labels)} images, but {card_path(card)} expects {needed}; remove an incomplete download and fetch it "
+            "again, or change [splits], or draw a sample of that size by `sample = true` in [source]"
         )
-    if sharing == [split] and asked == len(labels):
+    # a part of its own: all rows in their order, nothing to cut
+    if splits == [split] and needed == len(labels):
         return np.arange(len(labels))
-    dealt = deal(f"cut/{card.name}", labels)
-    start = sum(card.sizes[s] for s in sharing[: sharing.index(split)])
-    return np.sort(dealt[start : start + card.sizes[split]])
+    order = stratified_order(f"cut/{card.name}", labels)
+    # the splits are consecutive runs of the stratified order, so they are disjoint and balanced
+    start = sum(card.sizes[s] for s in splits[: splits.index(split)])
+    return np.sort(order[start : start + card.sizes[split]])
 
 
-def deal(key: str, labels: Labels) -> NDArray[np.int64]:
-    """All rows in an order of which every stretch has the classes in their proportions; the same for the same key."""
+def stratified_order(key: str, labels: Labels) -> NDArray[np.int64]:
+    """A pseudo-random order of all rows in which every run of consecutive rows has about the class proportions of the whole.
+
+    The m-th of n_c rows of class c is placed at (m + 1/2) / n_c, and the rows are sorted by place. `key` seeds the order.
+    """
+    # a random order within each class, the same on every machine
     u = uniforms(key, len(labels), 1)[:, 0]
     place = np.empty(len(labels), np.float64)
     for k in np.unique(labels):
-        at = np.flatnonzero(labels == k)
-        place[at[np.argsort(u[at], kind="stable")]] = (np.arange(len(at)) + 0.5) / len(at)
+        rows = np.flatnonzero(labels == k)
+        place[rows[np.argsort(u[rows], kind="stable")]] = (np.arange(len(rows)) + 0.5) / len(rows)
     return np.argsort(place, kind="stable")
 
 
-def _check_labels(card: Card, labels: Labels, what: str) -> None:
+def _check_labels(card: Card, labels: Labels, where: str) -> None:
     classes = len(card.classes)
-    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(wrong):
+    invalid = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(invalid):
         raise InputError(
-            f"{what}: image {wrong[0]} has label {labels[wrong[0]]}, but {card_path(card)} has {classes} classes, 0 to {classes - 1}"
+            f"{where}: image {invalid[0]} has label {labels[invalid[0]]}, but {card_path(card)} has {classes} classes, "
+            f"0 to {classes - 1}"
         )
 
 
-def check_names(card: Card, found: Sequence[str], what: str) -> None:
-    """Raise InputError where class names that come with the data contradict the card: another number, or the same names in another order.
+def check_class_names(card: Card, names: Sequence[str], where: str) -> None:
+    """Raise InputError if the class names of the data contradict the card: their number differs, or the order of equal names.
 
-    Names that are found once in each list are compared; two at least must have changed their places, since one alone may be a word
-    that the lists use for different classes.
+    Only names that occur once in each list are compared. At least two must have changed their places, since a single one may be a
+    word that the two lists use for different classes.
     """
-    if len(found) != len(card.classes):
-        raise InputError(f"{what}: names {len(found)} classes, where {card_path(card)} has {len(card.classes)}")
-    ours, theirs = [_plain(name) for name in card.classes], [_plain(name) for name in found]
-    once = {name for name, n in Counter(ours).items() if n == 1} & {
-        name for name, n in Counter(theirs).items() if n == 1
+    if len(names) != len(card.classes):
+        raise InputError(
+            f"{where}: has {len(names)} class names, but {card_path(card)} has {len(card.classes)} classes"
+        )
+    card_names, data_names = [_normalise(name) for name in card.classes], [_normalise(name) for name in names]
+    unique = {name for name, count in Counter(card_names).items() if count == 1} & {
+        name for name, count in Counter(data_names).items() if count == 1
     }
-    moved = [k for k, name in enumerate(theirs) if name in once and ours[k] != name and ours[k] in once]
+    # classes whose names are in both lists, but at another place
+    moved = [
+        k for k, name in enumerate(data_names) if name in unique and card_names[k] != name and card_names[k] in unique
+    ]
     if len(moved) > 1:
         k = moved[0]
         raise InputError(
-            f"{what}: class {k} is '{found[k]}' there and '{card.classes[k]}' in {card_path(card)}; the orders differ, and so do the labels"
+            f"{where}: class {k} is '{names[k]}', but '{card.classes[k]}' in {card_path(card)}; put the card's classes into the "
+            "order of the data, which the labels follow"
         )
 
 
-def _plain(name: str) -> str:
+def _normalise(name: str) -> str:
+    """Letters and digits in lower case, so that 'AnnualCrop' is 'annual crop'; a name without any stays as it is."""
     return "".join(sign for sign in name.casefold() if sign.isalnum()) or name
 
 
-def digest(of: Any) -> str:
-    """A short name of what JSON can hold, or of labels."""
-    if isinstance(of, np.ndarray):
-        return hashlib.sha256(np.ascontiguousarray(of, "<i8").tobytes()).hexdigest()[:32]
-    return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:12]
+def json_digest(value: Any) -> str:
+    """First 12 hexadecimal digits of the SHA-256 of a JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def labels_digest(labels: Labels) -> str:
+    """First 32 hexadecimal digits of the SHA-256 of labels as little-endian 64-bit integers."""
+    # "<i8" makes the bytes independent of the machine
+    return hashlib.sha256(np.ascontiguousarray(labels, "<i8").tobytes()).hexdigest()[:32]

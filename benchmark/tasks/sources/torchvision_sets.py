@@ -1,6 +1,7 @@
-"""torchvision: any of its classification data sets, downloaded by itself.
+"""torchvision: any of its classification data sets.
 
-What is downloaded is what torchvision checks by the digests in its own code. Labels are read once and kept in the data folder.
+torchvision downloads the files and verifies them by the checksums in its own code. The labels are read once, and stored in the data
+folder as the manifest of each part.
 """
 
 import functools
@@ -25,86 +26,108 @@ from benchmark.tasks.sources.base import (
     table_field,
     text_field,
 )
-from benchmark.tasks.sources.download import locked
-from benchmark.tasks.sources.splits import check_names, digest, held, part_of, rows_of
+from benchmark.tasks.sources.download import lock
+from benchmark.tasks.sources.splits import (
+    check_class_names,
+    declared_parts,
+    json_digest,
+    labels_digest,
+    part_of,
+    rows_of,
+)
 
-LABELS = ("targets", "_labels", "labels", "y")
+LABEL_ATTRIBUTES = ("targets", "_labels", "labels", "y")  # of torchvision's data set classes
 
 
 def _root(card: Card) -> Path:
-    given = card.source.get("root")
-    return (card.folder / text_field(card, "root")).resolve() if given is not None else data_folder() / "torchvision"
+    if "root" in card.source:
+        return (card.folder / text_field(card, "root")).resolve()
+    return data_folder() / "torchvision"
+
+
+def _dataset_name(card: Card) -> str:
+    return f"torchvision's {text_field(card, 'dataset')}"
 
 
 def _parts(card: Card) -> list[str]:
-    return held(card, "give the arguments of train, val and test, or of 'all'")
+    return declared_parts(card, "give the arguments of train, val and test, or of 'all'")
 
 
-def _opened(card: Card, part: str, download: bool = False) -> Any:
+def _open_part(card: Card, part: str, download: bool = False) -> Any:
+    """The data set object of a part; opened once per process, since indexing a large data set takes long."""
+    # a string, since arguments of a cached function must be hashable
     arguments = json.dumps(table_field(card, part), sort_keys=True)
-    return _open(text_field(card, "dataset"), str(_root(card)), arguments, download, card_path(card))
+    return _open(
+        text_field(card, "dataset"), root=str(_root(card)), arguments=arguments, download=download, card=card_path(card)
+    )
 
 
 @functools.lru_cache(maxsize=64)
-def _open(name: str, root: str, arguments: str, download: bool, card: str) -> Any:
+def _open(name: str, *, root: str, arguments: str, download: bool, card: str) -> Any:
     from torchvision import datasets
 
-    kind = getattr(datasets, name, None)
-    if not (inspect.isclass(kind) and issubclass(kind, datasets.VisionDataset)):
-        raise InputError(f"{card}: [source]: torchvision has no data set '{name}'")
-    given = json.loads(arguments)
-    if "download" in inspect.signature(kind.__init__).parameters:
-        given["download"] = download
+    dataset = getattr(datasets, name, None)
+    if not (inspect.isclass(dataset) and issubclass(dataset, datasets.VisionDataset)):
+        raise InputError(f"{card}: [source]: torchvision has no data set '{name}'; correct `dataset`")
+    keywords = json.loads(arguments)
+    # data sets without this argument must be downloaded by hand
+    if "download" in inspect.signature(dataset.__init__).parameters:
+        keywords["download"] = download
     try:
         Path(root).mkdir(parents=True, exist_ok=True)
-        opened: Any = kind
-        return opened(root=root, **given)
+        constructor: Any = dataset
+        return constructor(root=root, **keywords)
     except TypeError as problem:
         raise InputError(f"{card}: [source]: torchvision's {name} does not take {arguments} ({problem})") from None
-    except Exception as problem:  # what a data set raises depends on its files and on the network
-        raise InputError(f"torchvision's {name} cannot be had in {root} ({first_line(problem)})") from None
+    except Exception as problem:  # the exception depends on the data set, its files and the network
+        raise InputError(f"torchvision's {name} could not be loaded from {root} ({first_line(problem)})") from None
 
 
 def _manifest(card: Card, part: str) -> Path:
-    of = digest([str(_root(card)), text_field(card, "dataset"), table_field(card, part)])
-    return data_folder() / card.name / "torchvision" / f"{part}-{of}.npz"
+    """The file of a part's labels and class names."""
+    # another root or other arguments mean other data
+    digest = json_digest([str(_root(card)), text_field(card, "dataset"), table_field(card, part)])
+    return data_folder() / card.name / "torchvision" / f"{part}-{digest}.npz"
 
 
-def _fetch(card: Card, say: Report) -> None:
+def _fetch(card: Card, report: Report) -> None:
     for part in _parts(card):
         path = _manifest(card, part)
-        with locked(path):
+        with lock(path):
             if path.exists():
                 continue
-            say(f"fetch: torchvision's {text_field(card, 'dataset')} into {_root(card)}")
-            found = _opened(card, part, download=True)
-            names = [name if isinstance(name, str) else name[0] for name in getattr(found, "classes", None) or ()]
-            labels = _read_labels(found, f"torchvision's {text_field(card, 'dataset')}")
-            part_file = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")
-            np.savez(part_file, labels=labels, names=np.array(names, np.str_))
-            os.replace(part_file, path)
+            report(f"fetch: {_dataset_name(card)} into {_root(card)}")
+            dataset = _open_part(card, part, download=True)
+            # a class may be a tuple of synonyms, as in ImageNet
+            names = [name if isinstance(name, str) else name[0] for name in getattr(dataset, "classes", None) or ()]
+            labels = _read_labels(dataset, _dataset_name(card))
+            partial = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")
+            np.savez(partial, labels=labels, names=np.array(names, np.str_))
+            os.replace(partial, path)
         _labels_of(card, part)
 
 
-def _read_labels(found: Any, what: str) -> Labels:
-    """The labels of all samples: from the attribute that holds them, where it agrees with some samples, else from each sample."""
-    some = sorted({0, len(found) // 2, len(found) - 1})
-    pairs = [getattr(found, "samples", None), getattr(found, "_samples", None)]
-    columns = [getattr(found, name, None) for name in LABELS] + [
-        [p[1] for p in several] for several in pairs if several
-    ]
+def _read_labels(dataset: Any, name: str) -> Labels:
+    """The labels (N,) of all samples: from an attribute of the data set if it agrees with three samples, else from each sample.
+
+    Reading each sample decodes its image, so the attribute saves minutes on a large data set.
+    """
+    probes = sorted({0, len(dataset) // 2, len(dataset) - 1})
+    pair_lists = [getattr(dataset, "samples", None), getattr(dataset, "_samples", None)]
+    columns = [getattr(dataset, attribute, None) for attribute in LABEL_ATTRIBUTES]
+    columns += [[pair[1] for pair in pairs] for pairs in pair_lists if pairs]
     for column in columns:
-        if column is None or len(column) != len(found):
+        if column is None or len(column) != len(dataset):
             continue
         values = np.asarray(column)
-        if values.ndim == 1 and values.dtype.kind in "iu" and all(int(values[i]) == int(found[i][1]) for i in some):
+        if values.ndim == 1 and values.dtype.kind in "iu" and all(int(values[i]) == int(dataset[i][1]) for i in probes):
             return values.astype(np.int64)
     labels = []
-    for i in range(len(found)):
-        label = found[i][1]
+    for i in range(len(dataset)):
+        label = dataset[i][1]
         if not isinstance(label, int | np.integer):
             raise InputError(
-                f"{what}: sample {i} has label {label!r}, not a class; only classification data sets can be used"
+                f"{name}: sample {i} has label {label!r}, not a class; select a data set for classification"
             )
         labels.append(int(label))
     return np.array(labels, np.int64)
@@ -115,47 +138,47 @@ def _present(card: Card) -> bool:
 
 
 def _labels_of(card: Card, part: str) -> Labels:
+    """The labels of a part; raises InputError if its class names contradict the card."""
     path = _manifest(card, part)
     if not path.exists():
         raise InputError(
-            f"{card_path(card)}: torchvision's {text_field(card, 'dataset')} is not here yet; `python -m benchmark fetch` brings it"
+            f"{card_path(card)}: {_dataset_name(card)} is not on this machine; `python -m benchmark fetch` downloads it"
         )
     with np.load(path, allow_pickle=False) as file:
         labels, names = file["labels"], [str(name) for name in file["names"]]
     if names:
-        check_names(card, names, f"torchvision's {text_field(card, 'dataset')}")
+        check_class_names(card, names, _dataset_name(card))
     return labels
 
 
-def _labels(card: Card, split: str) -> tuple[str, Labels]:
-    part = part_of(card, split, _parts(card))
-    return part, _labels_of(card, part)
-
-
 def _image(card: Card, part: str, i: int) -> Any:
-    return _opened(card, part)[i][0]
+    return _open_part(card, part)[i][0]
 
 
 def _examples(card: Card, split: str) -> Examples:
-    part, labels = _labels(card, split)
-    name = f"torchvision's {text_field(card, 'dataset')}, {part}"
-    if len(_opened(card, part)) != len(labels):
+    part = part_of(card, split, _parts(card))
+    labels, count = _labels_of(card, part), len(_open_part(card, part))
+    name = f"{_dataset_name(card)}, {part}"
+    if count != len(labels):
         raise InputError(
-            f"{name}: has {len(_opened(card, part))} images, and had {len(labels)} when it was fetched; remove {_manifest(card, part)}"
+            f"{name}: has {count} images, but had {len(labels)} when it was fetched; "
+            f"remove {_manifest(card, part)} and fetch it again"
         )
     rows = rows_of(card, split, _parts(card), labels, name)
+    # images are decoded when they are embedded, so a large split needs little memory
     images = [LazyImage(functools.partial(_image, card, part, int(i)), f"{name}: image {i}") for i in rows]
     return Examples(images, labels[rows])
 
 
-def _sample_list(card: Card, split: str) -> str:
-    return digest(_labels(card, split)[1])
+def _sample_digest(card: Card, split: str) -> str:
+    return labels_digest(_labels_of(card, part_of(card, split, _parts(card))))
 
 
 SOURCE = Source(
     _examples,
+    description="a classification data set of torchvision",
     options=("dataset", "root", "all", "train", "val", "test", "sample"),
-    sample_list=_sample_list,
+    sample_digest=_sample_digest,
     fetch=_fetch,
     present=_present,
 )

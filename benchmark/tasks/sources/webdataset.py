@@ -1,7 +1,7 @@
-"""webdataset: tar shards of images and labels, on disk, over HTTP, or on the Hugging Face Hub, as CLIP_benchmark publishes them.
+"""webdataset: tar shards of images and labels, on disk, over HTTP, or on the Hugging Face Hub, in the layout of CLIP_benchmark.
 
-Below `path`, `url` or `hub` each split has a folder of shards `0.tar`, `1.tar`, ... and, where they are fetched, `nshards.txt` with their
-number. `classnames.txt` beside them, one name per line in the order of the labels, is held against the card.
+Below `path`, `url` or `hub` each split has a folder of shards `0.tar`, `1.tar`, ... For downloads, `nshards.txt` in each folder has
+their number. `classnames.txt` above the folders, one name per line in the order of the labels, is checked against the card.
 """
 
 import os
@@ -26,22 +26,22 @@ from benchmark.tasks.sources.base import (
     text_field,
 )
 from benchmark.tasks.sources.download import download, read_text
-from benchmark.tasks.sources.splits import check_names, digest, held, part_of, rows_of
-from benchmark.tasks.sources.tars import identity, index
+from benchmark.tasks.sources.splits import check_class_names, declared_parts, json_digest, part_of, rows_of
+from benchmark.tasks.sources.tars import file_stamp, index
 
 NAMES, TEMPLATES, COUNT = "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt"
+MAX_SHARDS = 100_000
 
 
-def address(card: Card) -> str:
-    """Where the shards are fetched from; '' for shards on disk."""
-    given = [field for field in ("path", "url", "hub") if field in card.source]
-    if len(given) != 1:
-        raise source_error(
-            card, given[1] if given else "path", "should be one of path, url and hub, and only one of them"
-        )
-    if given == ["hub"]:
-        return hub_address(text_field(card, "hub"))
-    url = text_field(card, "url").rstrip("/") if given == ["url"] else ""
+def base_url(card: Card) -> str:
+    """The address that the shards are downloaded from; '' for shards on disk."""
+    fields = [field for field in ("path", "url", "hub") if field in card.source]
+    if len(fields) != 1:
+        raise source_error(card, fields[1] if fields else "path", "should be the only one of path, url and hub")
+    # the Hub serves files of a repository over plain HTTP
+    if fields == ["hub"]:
+        return hub_url(text_field(card, "hub"))
+    url = text_field(card, "url").rstrip("/") if fields == ["url"] else ""
     if url and not url.startswith(("http://", "https://")):
         raise source_error(
             card, "url", f"is '{url}'; give an address that begins with https:// or http://, or `path` for a folder"
@@ -49,135 +49,150 @@ def address(card: Card) -> str:
     return url
 
 
-def hub_address(repo: str) -> str:
-    """Where the files of a data set of the Hub are."""
+def hub_url(repo: str) -> str:
+    """The address of the files of a data set on the Hub."""
     return f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co').rstrip('/')}/datasets/{repo}/resolve/main"
 
 
-def folder(card: Card) -> Path:
-    """Where the shards lie on this machine: those of another address lie elsewhere."""
-    base = address(card)
-    return fetched_folder(card.name, base) if base else root_of(card)
+def shard_folder(card: Card) -> Path:
+    """The folder of the shards on this machine."""
+    url = base_url(card)
+    return download_folder(card.name, url) if url else root_of(card)
 
 
-def fetched_folder(name: str, base: str) -> Path:
-    return data_folder() / name / f"webdataset-{digest([base])}"
+def download_folder(name: str, url: str) -> Path:
+    """The folder of the shards from an address; shards from another address have another folder."""
+    return data_folder() / name / f"webdataset-{json_digest([url])}"
 
 
 def _parts(card: Card) -> list[str]:
-    return held(card, "name the folder of shards of train, val and test, or of 'all'")
+    return declared_parts(card, "name the folder of shards of train, val and test, or of 'all'")
 
 
 def shards(root: Path, name: str) -> list[Path]:
-    """The shards of a part, by number where there is a count, else by name."""
-    part = root / name if name != "." else root
-    count = part / COUNT
+    """The shards of a part in order: numbered up to the count in nshards.txt, else all *.tar files by name.
+
+    With a count, some of the files may be missing.
+    """
+    folder = root / name if name != "." else root
+    # the count tells missing shards apart from those that never existed
+    count = folder / COUNT
     if count.exists():
-        return [part / f"{i}.tar" for i in range(shard_count(count.read_text(encoding="utf-8"), str(count)))]
-    return sorted(part.glob("*.tar"), key=lambda path: (len(path.stem), path.stem))
+        return [folder / f"{i}.tar" for i in range(shard_count(count.read_text(encoding="utf-8"), str(count)))]
+    return sorted(folder.glob("*.tar"), key=lambda path: (len(path.stem), path.stem))  # 2.tar before 10.tar
 
 
-def shard_count(written: str, what: str) -> int:
-    if not written.strip().isdigit() or not 0 < int(written) <= 100_000:
-        raise InputError(f"{what}: should hold the number of shards, found {written.strip()[:40]!r}")
-    return int(written)
+def shard_count(text: str, where: str) -> int:
+    """The content of nshards.txt as a number; raises InputError otherwise."""
+    if not text.strip().isdigit() or not 0 < int(text) <= MAX_SHARDS:
+        raise InputError(f"{where}: should contain the number of shards, found {text.strip()[:40]!r}")
+    return int(text)
 
 
-def fetch_part(base: str, root: Path, name: str, say: Report) -> None:
-    """Bring the shards of a part; a shard that came damaged is fetched once more."""
-    count = root / name / COUNT
-    download(f"{base}/{name}/{COUNT}", count, say)
+def fetch_part(url: str, root: Path, name: str, report: Report) -> None:
+    """Download the shards of a part. A shard that arrives corrupt is downloaded once more."""
+    count_path = root / name / COUNT
+    download(f"{url}/{name}/{COUNT}", count_path, report)
     try:
-        number = shard_count(count.read_text(encoding="utf-8"), f"{base}/{name}/{COUNT}")
+        count = shard_count(count_path.read_text(encoding="utf-8"), f"{url}/{name}/{COUNT}")
     except InputError:
-        count.unlink()
+        # so that the next attempt downloads it again
+        count_path.unlink()
         raise
-    for i in range(number):
+    for i in range(count):
         path = root / name / f"{i}.tar"
         if path.exists():
             continue
-        say(f"fetch: {base}/{name}/{i}.tar, shard {i + 1} of {number}")
-        for last in (False, True):
-            download(f"{base}/{name}/{i}.tar", path, say)
+        # existing shards are complete, since downloads are atomic and checked
+        report(f"fetch: {url}/{name}/{i}.tar, shard {i + 1} of {count}")
+        for is_last_try in (False, True):
+            download(f"{url}/{name}/{i}.tar", path, report)
             try:
                 index(path)
                 break
             except InputError:
                 path.unlink()
-                if last:
+                if is_last_try:
                     raise
 
 
-def _fetch(card: Card, say: Report) -> None:
-    base, root = address(card), folder(card)
-    if not base:
+def _fetch(card: Card, report: Report) -> None:
+    url, root = base_url(card), shard_folder(card)
+    if not url:
         if not root.is_dir():
             raise source_error(
                 card, "path", f"is '{card.source['path']}', and {root} is not a folder; give a folder of shards"
             )
         return
     for part in _parts(card):
-        fetch_part(base, root, relative_path(card, part, text_field(card, part)), say)
-    names = root / NAMES
-    if not names.exists() and (found := read_text(f"{base}/{NAMES}")) is not None:
-        write(names, found)
+        fetch_part(url, root, relative_path(card, part, text_field(card, part)), report)
+    names_path = root / NAMES
+    if not names_path.exists() and (names := read_text(f"{url}/{NAMES}")) is not None:
+        write(names_path, names)
 
 
 def _present(card: Card) -> bool:
-    root = folder(card)
-    if address(card) and not all((root / text_field(card, part) / COUNT).exists() for part in _parts(card)):
+    root = shard_folder(card)
+    # without the count some shards may not have been downloaded yet
+    if base_url(card) and not all((root / text_field(card, part) / COUNT).exists() for part in _parts(card)):
         return False
-    found = [shards(root, text_field(card, part)) for part in _parts(card)]
-    return all(found) and all(path.exists() for several in found for path in several)
+    parts = [shards(root, text_field(card, part)) for part in _parts(card)]
+    return all(parts) and all(path.exists() for paths in parts for path in paths)
 
 
-def _part(card: Card, split: str) -> tuple[list[Path], str]:
+def _split_shards(card: Card, split: str) -> tuple[list[Path], str]:
+    """The shards of the part that contains a split, and the name of its folder; raises InputError if one is missing."""
     part = part_of(card, split, _parts(card))
-    root, name = folder(card), relative_path(card, part, text_field(card, part))
-    found = shards(root, name)
-    if not found:
-        how = "`python -m benchmark fetch` brings them" if address(card) else "give the folder of *.tar files"
-        raise InputError(f"{root / name}: has no shards, which {card_path(card)} asks for; {how}")
-    for path in found:
+    root, name = shard_folder(card), relative_path(card, part, text_field(card, part))
+    paths = shards(root, name)
+    if not paths:
+        remedy = "`python -m benchmark fetch` downloads them" if base_url(card) else "give the folder of *.tar files"
+        raise InputError(f"{root / name}: has no shards, which {card_path(card)} needs", remedy)
+    for path in paths:
         if not path.exists():
-            raise InputError(f"{path}: is missing, one of {len(found)} shards; `python -m benchmark fetch` brings it")
-    return found, name
+            raise InputError(
+                f"{path}: is missing, one of {len(paths)} shards; `python -m benchmark fetch` downloads it"
+            )
+    return paths, name
 
 
-def check_names_beside(card: Card, root: Path, what: str) -> None:
-    """Hold the card against the class names that lie beside shards, where there are some."""
+def check_stored_names(card: Card, root: Path, where: str) -> None:
+    """Check the card against the class names stored with the shards, if there are any."""
     if (root / NAMES).exists():
-        check_names(card, class_names((root / NAMES).read_text(encoding="utf-8")), what)
+        check_class_names(card, class_names((root / NAMES).read_text(encoding="utf-8")), where)
 
 
-def class_names(written: str) -> list[str]:
-    return [line.strip() for line in written.splitlines() if line.strip()]
+def class_names(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def examples_of(card: Card, split: str, parts: list[str], paths: list[Path]) -> Examples:
     """A split, cut from the shards of its part."""
-    indexed = [index(path) for path in paths]
-    images: list[StoredImage] = [image for stored, _ in indexed for image in stored]
-    labels: Labels = np.concatenate([labels for _, labels in indexed])
+    indices = [index(path) for path in paths]
+    images: list[StoredImage] = [image for stored, _ in indices for image in stored]
+    labels: Labels = np.concatenate([labels for _, labels in indices])
+    # one index over all shards of the part, in their order
     rows = rows_of(card, split, parts, labels, f"{paths[0].parent}: {len(paths)} shards")
     return Examples([images[i] for i in rows], labels[rows])
 
 
 def _examples(card: Card, split: str) -> Examples:
-    paths, _ = _part(card, split)
-    check_names_beside(card, folder(card), str(folder(card) / NAMES))
+    paths, _ = _split_shards(card, split)
+    check_stored_names(card, shard_folder(card), str(shard_folder(card) / NAMES))
     return examples_of(card, split, _parts(card), paths)
 
 
-def _sample_list(card: Card, split: str) -> str:
-    paths, name = _part(card, split)
-    return digest([name, *(identity(path) for path in paths)])
+def _sample_digest(card: Card, split: str) -> str:
+    paths, name = _split_shards(card, split)
+    # not a digest of the content, which would read gigabytes for every command
+    return json_digest([name, *(file_stamp(path) for path in paths)])
 
 
 SOURCE = Source(
     _examples,
+    description="tar shards, on disk, over HTTP or on the Hugging Face Hub",
     options=("path", "url", "hub", "all", "train", "val", "test", "sample"),
-    sample_list=_sample_list,
+    sample_digest=_sample_digest,
     fetch=_fetch,
     present=_present,
 )
