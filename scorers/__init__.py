@@ -8,7 +8,8 @@ A file dropped into this folder joins `registry()`; import its function from its
 
 from scorers._check import check_scorer
 from scorers._contract import COSTS, AnyScorer, Scorer, ScorerSpec, is_scorer, number, raised, reason, scorer
-from scorers._embeddings import NEEDS, Abstain, Embeddings, EmbeddingsError, Statistics, statistics
+from scorers._embeddings import NEEDS, Abstain, Embeddings, EmbeddingsError, Statistics
+from scorers._embeddings import statistics as statistics
 from scorers._files import load_embeddings
 from scorers._references import bibtex, references
 from scorers._registry import Registry, discover, registry
@@ -47,7 +48,9 @@ from scorers.zero_shot_accuracy import headroom, zero_shot_accuracy
 from scorers.zero_shot_entropy import zero_shot_entropy
 from scorers.zero_shot_margin import zero_shot_margin
 
-int = int_  # in place of the module of the same name; like `random`, left out of `__all__`, so that `import *` shadows nothing
+# The function in place of the module of the same name. `int`, `random` and `statistics` are not in `__all__`, so that a star import
+# does not shadow the built-in and the standard modules.
+int = int_
 
 __all__ = [
     "COSTS",
@@ -108,7 +111,6 @@ __all__ = [
     "sfda",
     "silhouette",
     "static_rank",
-    "statistics",
     "text_alignment",
     "text_uniformity",
     "transrate",
