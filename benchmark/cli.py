@@ -361,11 +361,11 @@ def _check_scorer(args: argparse.Namespace) -> None:
     outcomes = []
     for outcome in scorers.check_scorer(_scorer(args.name)):
         outcomes.append(outcome)
-        if outcome.found:
-            print(f"FAILED  {outcome.name}: {outcome.means}, but {outcome.found}; {outcome.mend}")
+        if outcome.failure:
+            print(f"FAILED  {outcome.name}: {outcome.requirement}, but {outcome.failure}; {outcome.remedy}")
         else:
-            print(f"ok      {outcome.name}: {outcome.means}")
-    failed = [outcome.name for outcome in outcomes if outcome.found]
+            print(f"ok      {outcome.name}: {outcome.requirement}")
+    failed = [outcome.name for outcome in outcomes if outcome.failure]
     if failed:
         raise BenchmarkError(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}")
 

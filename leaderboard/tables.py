@@ -35,6 +35,7 @@ SCORES = pl.Schema(
         "score": pl.Float64,  # null where the scorer abstained
         "abstained": pl.String,  # the reason, blank where there is a score
         "seconds": pl.Float64,  # null where it was not timed
+        "raised": pl.String,  # class name of the exception where the scorer raised one, else blank
     }
 )
 MEASUREMENTS = pl.Schema(

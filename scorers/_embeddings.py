@@ -1,4 +1,7 @@
-"""Embeddings of one (model, task) and the sufficient statistics that most scores are functions of."""
+"""Embeddings of one (model, task), and the sufficient statistics that most scores are functions of.
+
+Notation, here and in the scorers: N samples, D dimensions, C classes that occur, Z source classes; X (N, D) the rows in float64.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,21 +12,45 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-BLOCK_BYTES = 32 * 2**20  # a block of rows in float64
+BLOCK_BYTES = 32 * 2**20  # size of a block of rows in float64
+
+# Inputs that a scorer can declare, with the words of the message where one is missing.
+NEEDS = {
+    "image": "image embeddings",
+    "labels": "labels",
+    "text": "class text embeddings",
+    "source_probs": "a posterior over a source vocabulary",
+    "logit_scale": "the model's logit scale",
+    "energy": "logits (class texts and the logit scale, or a source classifier's energy)",
+    "label_views": "class texts under the text towers of other models",
+    "general": "the mean and deviation of the model's features over many tasks",
+    "n_parameters": "the model's number of parameters",
+    "ledger": "the model's measured ranks on other tasks",
+    "seed": "a seed",
+}
 
 
 class EmbeddingsError(ValueError):
-    """Embeddings that contradict themselves: a wrong shape, a number that is none, a label without a class."""
+    """Inconsistent embeddings: a wrong shape or type, a value that is not finite, a label outside the classes."""
+
+
+class Abstain(Exception):
+    """The score is not defined on these embeddings; the message is the reason, in one line."""
+
+
+def _missing(needs: Iterable[str]) -> Abstain:
+    return Abstain(f"needs {' and '.join(NEEDS[need] for need in needs)}")
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Sums over rows; those of two parts add up to those of the whole.
+    """Sums over rows. The statistics of two parts add up to those of the whole.
 
-    counts (C,), sums (C, D) and squares (C, D): size, sum and sum of squares of each class.  gram (D, D) = X'X.
-    norms4 = sum of |x|^4 and weighted (D,) = sum of |x|^2 x, which Ledoit and Wolf's shrinkage wants.
+    counts (C,), sums (C, D) and squares (C, D): size, sum and sum of squares of each class.  gram (D, D): `X'X`.
+    norms4: `Σ_i ‖x_i‖⁴`.  weighted (D,): `Σ_i ‖x_i‖²·x_i`.  The last two serve the Ledoit-Wolf shrinkage.
     """
 
     counts: Floats
@@ -38,10 +65,12 @@ class Statistics:
 
     @property
     def n(self) -> float:
+        """Number of rows."""
         return float(self.counts.sum())
 
     @property
     def mean(self) -> Floats:
+        """(D,) mean of all rows."""
         return np.asarray(self.sums.sum(0) / self.n)
 
     @property
@@ -51,31 +80,34 @@ class Statistics:
 
     @property
     def scatter(self) -> Floats:
-        """(D, D) sum of (x - mean)(x - mean)'."""
+        """(D, D) total scatter `Σ_i (x_i − mean)(x_i − mean)'`."""
         return self.gram - self.n * np.outer(self.mean, self.mean)
 
     @property
     def within(self) -> Floats:
-        """(D, D) sum over classes of the scatter about the class's own mean."""
+        """(D, D) within-class scatter: the sum over classes of the scatter about the class mean."""
         return self.gram - (self.sums / self.counts[:, None]).T @ self.sums
 
 
 def statistics(blocks: Iterable[tuple[Floats, Ints]], classes: int) -> Statistics:
-    """Sum the statistics of row blocks, each (rows (n, D) float64, class of each row)."""
+    """Sum the statistics of blocks, each (rows (n, D) in float64, class position (n,) in 0..classes-1).
+
+    Raises EmbeddingsError where there are no blocks.
+    """
     from scipy.sparse import csr_matrix
 
     total: Statistics | None = None
     for x, y in blocks:
-        member = csr_matrix((np.ones(len(y)), (y, np.arange(len(y)))), shape=(classes, len(y)))
+        membership = csr_matrix((np.ones(len(y)), (y, np.arange(len(y)))), shape=(classes, len(y)))  # (C, n), one-hot
         square = x * x
         norms2 = square.sum(1)
         part = Statistics(
-            np.bincount(y, minlength=classes).astype(np.float64),
-            member @ x,
-            member @ square,
-            x.T @ x,
-            float(norms2 @ norms2),
-            norms2 @ x,
+            counts=np.bincount(y, minlength=classes).astype(np.float64),
+            sums=membership @ x,
+            squares=membership @ square,
+            gram=x.T @ x,
+            norms4=float(norms2 @ norms2),
+            weighted=norms2 @ x,
         )
         total = part if total is None else total + part
     if total is None:
@@ -85,24 +117,28 @@ def statistics(blocks: Iterable[tuple[Floats, Ints]], classes: int) -> Statistic
 
 @dataclass(frozen=True)
 class ZeroShot:
-    """The zero-shot classifier on the rows. accuracy: share of rows whose label's text is the nearest.  margin: mean similarity to
-    the own text less that to the nearest other one.  entropy: mean entropy of the posterior, in nats; None without a logit scale."""
+    """The zero-shot classifier on the rows.
+
+    accuracy: share of rows whose label's text is the nearest.  margin: mean similarity to the own text minus that to the nearest
+    other one.  entropy: mean entropy of the posterior, in nats; NaN without a logit scale.
+    """
 
     accuracy: float
     margin: float
-    entropy: float | None
+    entropy: float
 
 
 T = TypeVar("T")
 
 
 def timed(compute: Callable[["Embeddings"], T]) -> "cached_property[T]":
-    """A property computed once, its time booked under statistics and not under the scorer that asked first."""
+    """A property that is computed once; its time counts as time of the statistics, not of the scorer that reads it first."""
 
     def measure(self: "Embeddings") -> T:
-        started, inner = time.perf_counter(), self.statistics_seconds
+        started, earlier = time.perf_counter(), self.statistics_seconds
         value = compute(self)
-        self.statistics_seconds = inner + time.perf_counter() - started
+        # assigned, not added: a timed property read inside `compute` is part of this one's time
+        self.statistics_seconds = earlier + time.perf_counter() - started
         return value
 
     measure.__doc__ = compute.__doc__
@@ -110,17 +146,19 @@ def timed(compute: Callable[["Embeddings"], T]) -> "cached_property[T]":
 
 
 class Embeddings:
-    """What a scorer may read about one (model, task). Arrays are kept as given and handed out read-only.
+    """Inputs of the scorers for one (model, task). Arrays are stored as given and returned read-only.
 
-    image: (N, D) image embeddings, any float type, memory-mapped if one likes.  labels: (N,) classes in 0..C-1.
+    image: (N, D) image embeddings of any float type; may be memory-mapped.  labels: (N,) classes in 0..C-1.
     text: (C, D) class text embeddings, row c for class c.  source_probs: (N, Z), each row a distribution over source classes.
-    logit_scale, logit_bias: of the model's similarities.  label_views: class texts under other models' text towers, each (C, E_k).
-    energy: (N,) logsumexp of a source classifier's logits; without it, that of the similarities with the class texts.
-    general: mean and deviation (D,) each of the model's features in general, over many tasks.  ledger: the model's measured ranks on other tasks, 0..1, 1 the best.
-    seed: for stochastic scorers.  block_rows: rows read at a time; changes memory, not results.
-    Nothing is normalised: unit rows are the caller's business.
+    logit_scale, logit_bias: of the model's similarities.  energy: (N,) logsumexp of a source classifier's logits; without it, that
+    of the scaled similarities with the class texts.  label_views: class texts under other models' text towers, each (C, E_k).
+    general: mean and deviation, (D,) each, of the model's features over many tasks.  n_parameters: of the model.
+    ledger: the model's measured ranks on other tasks, in 0..1, 1 the best.  seed: for stochastic scorers.
+    block_rows: number of rows read at a time; changes memory, not results.
+    Nothing is normalised: pass unit rows where a score expects them.
 
-    Raises EmbeddingsError in one line that names the array.
+    Reading an optional input that was not given raises Abstain. Raises EmbeddingsError, in one line that names the array, where
+    the inputs contradict each other.
     """
 
     def __init__(
@@ -143,73 +181,127 @@ class Embeddings:
     ) -> None:
         self.image = _read_only(image, "image", 2)
         self.labels = _labels(labels, len(self.image))
-        self.text = None if text is None else _read_only(text, "text", 2)
-        self.source_probs = None if source_probs is None else _read_only(source_probs, "source_probs", 2)
+        self._text = None if text is None else _read_only(text, "text", 2)
+        self._source_probs = None if source_probs is None else _read_only(source_probs, "source_probs", 2)
         self._energy = None if energy is None else _read_only(energy, "energy", 1)
-        self.ledger = None if ledger is None else _read_only(ledger, "ledger", 1)
-        self.label_views = (
+        self._ledger = None if ledger is None else _read_only(ledger, "ledger", 1)
+        self._label_views = (
             None if label_views is None else [_read_only(v, f"label_views[{k}]", 2) for k, v in enumerate(label_views)]
         )
-        self.general = (
+        self._general = (
             None
             if general is None
             else (_read_only(general[0], "general_mean", 1), _read_only(general[1], "general_deviation", 1))
         )
         self.class_names = None if class_names is None else [str(name) for name in class_names]
-        self.logit_scale = None if logit_scale is None else float(logit_scale)
-        self.logit_bias, self.n_parameters, self.seed = float(logit_bias), n_parameters, int(seed)
+        self._logit_scale = None if logit_scale is None else float(logit_scale)
+        self._n_parameters = n_parameters
+        self.logit_bias, self.seed = float(logit_bias), int(seed)
         self.block_rows = block_rows or max(256, BLOCK_BYTES // (8 * max(1, self.image.shape[1])))
         self.statistics_seconds = 0.0
-        self.memo: dict[str, Any] = {}  # what a scorer works out once for its score and its components
+        self.memo: dict[str, Any] = {}  # intermediate results that a score shares with its components
         self._check()
 
     def _check(self) -> None:
         n, d = self.image.shape
         if not n or not d:
             raise EmbeddingsError(f"image: shape {self.image.shape} is empty")
-        for name, array in (("text", self.text), ("source_probs", self.source_probs)):
+        for name, array in (("text", self._text), ("source_probs", self._source_probs)):
             if array is not None:
-                _finite(array, name, self.block_rows)
-        _finite(self.image, "image", self.block_rows)
-        if self.text is not None and self.text.shape[1] != d:
-            raise EmbeddingsError(f"text: has {self.text.shape[1]} dimensions where image has {d}")
-        if self.text is not None and self.class_names is not None and len(self.class_names) != len(self.text):
-            raise EmbeddingsError(f"class_names: {len(self.class_names)} names for the {len(self.text)} rows of text")
-        for k, view in enumerate(self.label_views or ()):
-            _finite(view, f"label_views[{k}]", self.block_rows)
-            if len(view) <= self.labels.max() or (self.text is not None and len(view) != len(self.text)):
-                raise EmbeddingsError(f"label_views[{k}]: has {len(view)} rows, which are not the classes")
-        for name, part in zip(("general_mean", "general_deviation"), self.general or (), strict=False):
+                _require_finite(array, name, self.block_rows)
+        _require_finite(self.image, "image", self.block_rows)
+        self._check_classes()
+        for name, part in zip(("general_mean", "general_deviation"), self._general or (), strict=False):
             if part.shape != (d,) or not np.isfinite(part).all():
                 raise EmbeddingsError(f"{name}: should be {d} finite numbers, found shape {part.shape}")
-        known = (
-            len(self.text) if self.text is not None else len(self.class_names) if self.class_names is not None else None
-        )
-        if known is not None and self.labels.max() >= known:
-            raise EmbeddingsError(
-                f"labels: class {int(self.labels.max())} is outside the {known} classes (0..{known - 1})"
-            )
-        if self.logit_scale is not None and not (np.isfinite(self.logit_scale) and self.logit_scale > 0):
-            raise EmbeddingsError(f"logit_scale: {self.logit_scale} is not above 0")
+        if self._logit_scale is not None and not (np.isfinite(self._logit_scale) and self._logit_scale > 0):
+            raise EmbeddingsError(f"logit_scale: {self._logit_scale} is not above 0")
         if self._energy is not None and (len(self._energy) != n or not np.isfinite(self._energy).all()):
             raise EmbeddingsError(
                 f"energy: should be {n} finite numbers, one for each row of image, found shape {self._energy.shape}"
             )
-        if self.source_probs is not None:
-            if len(self.source_probs) != n:
-                raise EmbeddingsError(f"source_probs: {len(self.source_probs)} rows where image has {n}")
-            for p in _blocks(self.source_probs, self.block_rows):
+        if self._source_probs is not None:
+            if len(self._source_probs) != n:
+                raise EmbeddingsError(f"source_probs: {len(self._source_probs)} rows where image has {n}")
+            for p in _blocks(self._source_probs, self.block_rows):
                 if p.min() < 0 or np.abs(p.sum(1) - 1).max() > 1e-3:
                     raise EmbeddingsError("source_probs: its rows are not distributions (non-negative, summing to 1)")
+
+    def _check_classes(self) -> None:
+        """The number of classes agrees between text, class_names, label_views and labels."""
+        text, d = self._text, self.d
+        if text is not None and text.shape[1] != d:
+            raise EmbeddingsError(f"text: has {text.shape[1]} dimensions where image has {d}")
+        if text is not None and self.class_names is not None and len(self.class_names) != len(text):
+            raise EmbeddingsError(f"class_names: {len(self.class_names)} names for the {len(text)} rows of text")
+        for k, view in enumerate(self._label_views or ()):
+            _require_finite(view, f"label_views[{k}]", self.block_rows)
+            if len(view) <= self.labels.max() or (text is not None and len(view) != len(text)):
+                raise EmbeddingsError(f"label_views[{k}]: has {len(view)} rows, which is not the number of classes")
+        n_classes = len(text) if text is not None else len(self.class_names) if self.class_names is not None else None
+        if n_classes is not None and self.labels.max() >= n_classes:
+            raise EmbeddingsError(
+                f"labels: class {int(self.labels.max())} is outside the {n_classes} classes (0..{n_classes - 1})"
+            )
+
+    # Optional inputs
+
+    def has(self, need: str) -> bool:
+        """Whether an input of `NEEDS` was given, or follows from those given."""
+        if need == "energy":
+            return self._energy is not None or (self.has("text") and self.has("logit_scale"))
+        return getattr(self, f"_{need}", True) is not None
+
+    def require(self, needs: Iterable[str]) -> None:
+        """Raise Abstain, naming every one of the inputs that is missing."""
+        if missing := [need for need in NEEDS if need in needs and not self.has(need)]:
+            raise _missing(missing)
+
+    @property
+    def text(self) -> Array:
+        """(C, D) class text embeddings."""
+        return _given(self._text, "text")
+
+    @property
+    def source_probs(self) -> Array:
+        """(N, Z) posterior over source classes."""
+        return _given(self._source_probs, "source_probs")
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor of the similarities in the logits."""
+        return _given(self._logit_scale, "logit_scale")
+
+    @property
+    def label_views(self) -> list[Array]:
+        """Class texts under other models' text towers, each (C, E_k)."""
+        return _given(self._label_views, "label_views")
+
+    @property
+    def general(self) -> tuple[Array, Array]:
+        """Mean and deviation, (D,) each, of the model's features over many tasks."""
+        return _given(self._general, "general")
+
+    @property
+    def n_parameters(self) -> float:
+        """Number of parameters of the model."""
+        return _given(self._n_parameters, "n_parameters")
+
+    @property
+    def ledger(self) -> Array:
+        """The model's measured ranks on other tasks, in 0..1, 1 the best."""
+        return _given(self._ledger, "ledger")
 
     # Shapes and classes
 
     @property
     def n(self) -> int:
+        """Number of samples, N."""
         return int(self.image.shape[0])
 
     @property
     def d(self) -> int:
+        """Number of dimensions, D."""
         return int(self.image.shape[1])
 
     @cached_property
@@ -218,7 +310,7 @@ class Embeddings:
 
     @property
     def classes(self) -> Ints:
-        """The labels that occur, ascending. Feature scores know no other classes."""
+        """(C,) the labels that occur, ascending. Scores of the features ignore other classes."""
         return self._occurring[0]
 
     @property
@@ -227,21 +319,20 @@ class Embeddings:
         return self._occurring[1]
 
     def blocks(self) -> Iterator[tuple[Floats, Ints]]:
-        """The rows in order, some at a time, in float64, each with its class position."""
+        """The rows in order, in blocks: (rows (n, D) in float64, class positions (n,))."""
         for start in range(0, self.n, self.block_rows):
             rows = slice(start, start + self.block_rows)
             yield self.image[rows].astype(np.float64), self.y[rows]
 
     def class_blocks(self) -> Iterator[tuple[int, Floats]]:
-        """The rows in float64, some of one class at a time, each with the class's position."""
+        """The rows class by class, in blocks: (class position, rows (n, D) in float64)."""
         return self._by_class(self.image)
 
     def class_probs(self) -> Iterator[tuple[int, Floats]]:
-        """The source posterior in the same way."""
-        assert self.source_probs is not None
+        """The source posterior class by class, in blocks: (class position, rows (n, Z) in float64)."""
         return self._by_class(self.source_probs)
 
-    def _by_class(self, array: NDArray[Any]) -> Iterator[tuple[int, Floats]]:
+    def _by_class(self, array: Array) -> Iterator[tuple[int, Floats]]:
         order = np.argsort(self.y, kind="stable")
         for c, rows in enumerate(np.split(order, np.cumsum(np.bincount(self.y))[:-1])):
             for start in range(0, len(rows), self.block_rows):
@@ -251,26 +342,25 @@ class Embeddings:
 
     @timed
     def statistics(self) -> Statistics:
-        """One pass over the rows."""
+        """The sums over all rows, from one pass."""
         return statistics(self.blocks(), len(self.classes))
 
     @timed
     def gram_eigen(self) -> tuple[Floats, Floats]:
-        """Eigenvalues (D,), never negative, and eigenvectors (D, D) of X'X."""
+        """Eigenvalues (D,), non-negative and ascending, and eigenvectors (D, D) of `X'X`."""
         return eigen(self.statistics.gram)
 
     @timed
     def scatter_eigen(self) -> tuple[Floats, Floats]:
-        """The same of the centred X'X."""
+        """Eigenvalues and eigenvectors of the total scatter, as `gram_eigen`."""
         return eigen(self.statistics.scatter)
 
     @timed
-    def energy(self) -> Floats | None:
-        """(N,) logsumexp of the logits; None without a source classifier, or class texts and the logit scale."""
+    def energy(self) -> Floats:
+        """(N,) logsumexp of the logits: those given, or `ln Σ_c exp(scale·⟨x_i, t_c⟩ + bias)`."""
         if self._energy is not None:
             return self._energy.astype(np.float64)
-        if self.text is None or self.logit_scale is None:
-            return None
+        self.require(("energy",))
         text, parts = self.text.astype(np.float64), []
         for x, _ in self.blocks():
             logits = self.logit_scale * (x @ text.T) + self.logit_bias
@@ -280,39 +370,46 @@ class Embeddings:
 
     @timed
     def zero_shot(self) -> ZeroShot:
-        """One pass over the similarities of rows and class texts."""
-        assert self.text is not None
+        """The zero-shot classifier, from one pass over the similarities of rows and class texts."""
         text = self.text.astype(np.float64)
-        right, margin, entropy = 0, 0.0, 0.0
+        correct, margin, entropy = 0, 0.0, 0.0 if self.has("logit_scale") else float("nan")
         for start in range(0, self.n, self.block_rows):
             rows = slice(start, start + self.block_rows)
-            similar, y = self.image[rows].astype(np.float64) @ text.T, self.labels[rows]
-            right += int((similar.argmax(1) == y).sum())
-            if self.logit_scale is not None:
-                logits = self.logit_scale * similar
+            similarity, y = self.image[rows].astype(np.float64) @ text.T, self.labels[rows]  # (n, C), (n,)
+            correct += int((similarity.argmax(1) == y).sum())
+            if self.has("logit_scale"):
+                logits = self.logit_scale * similarity
                 logits -= logits.max(1, keepdims=True)
                 weights = np.exp(logits)
                 total = weights.sum(1)
+                # H(p) = ln Σ w − Σ w·logit / Σ w
                 entropy += float((np.log(total) - np.einsum("ij,ij->i", weights, logits) / total).sum())
-            own = similar[np.arange(len(y)), y]
-            similar[np.arange(len(y)), y] = -np.inf
-            margin += float((own - similar.max(1)).sum())
-        return ZeroShot(right / self.n, margin / self.n, None if self.logit_scale is None else entropy / self.n)
+            own = similarity[np.arange(len(y)), y]
+            similarity[np.arange(len(y)), y] = -np.inf
+            margin += float((own - similarity.max(1)).sum())
+        return ZeroShot(correct / self.n, margin / self.n, entropy / self.n)
+
+
+def _given(value: T | None, need: str) -> T:
+    """The value of an optional input; raises Abstain where it is missing."""
+    if value is None:
+        raise _missing((need,))
+    return value
 
 
 def eigen(matrix: Floats) -> tuple[Floats, Floats]:
-    """Eigenvalues, never negative, ascending, and eigenvectors of a symmetric matrix."""
+    """Eigenvalues (D,), clipped at 0 and ascending, and eigenvectors (D, D) of a symmetric matrix."""
     from scipy.linalg import eigh
 
     values, vectors = eigh(matrix, check_finite=False)
     return np.maximum(values, 0), vectors
 
 
-def _read_only(values: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
+def _read_only(values: ArrayLike, name: str, ndim: int) -> Array:
     array = np.asanyarray(values)
-    if array.dtype.kind not in "fiu" or (ndim == 2 and array.dtype.kind != "f" and name == "image"):
-        if array.dtype.kind not in "fiu":
-            raise EmbeddingsError(f"{name}: holds {array.dtype}, not numbers")
+    if array.dtype.kind not in "fiu":
+        raise EmbeddingsError(f"{name}: dtype {array.dtype} is not numeric")
+    if name == "image" and array.dtype.kind != "f":
         array = array.astype(np.float64)
     if array.ndim != ndim:
         raise EmbeddingsError(f"{name}: should have {ndim} dimensions, found shape {array.shape}")
@@ -329,18 +426,19 @@ def _labels(values: ArrayLike, n: int) -> Ints:
         raise EmbeddingsError(f"labels: should be whole numbers, found {array.dtype}")
     if len(array) and array.min() < 0:
         raise EmbeddingsError(f"labels: {int(array.min())} at row {int(array.argmin())} is negative")
-    out = array.astype(np.int64)
-    out.flags.writeable = False
-    return out
+    labels = array.astype(np.int64)
+    labels.flags.writeable = False
+    return labels
 
 
-def _blocks(array: NDArray[Any], rows: int) -> Iterator[Floats]:
+def _blocks(array: Array, rows: int) -> Iterator[Floats]:
     for start in range(0, len(array), rows):
         yield array[start : start + rows].astype(np.float64)
 
 
-def _finite(array: NDArray[Any], name: str, rows: int) -> None:
+def _require_finite(array: Array, name: str, rows: int) -> None:
     for k, block in enumerate(_blocks(array, rows)):
+        # a finite sum proves finite values, without a Boolean array of the block's size
         if not np.isfinite(block.sum()) and not np.isfinite(block).all():
             row = k * rows + int(np.flatnonzero(~np.isfinite(block).all(1))[0])
-            raise EmbeddingsError(f"{name}: row {row} holds NaN or Inf")
+            raise EmbeddingsError(f"{name}: row {row} contains NaN or Inf")

@@ -1,4 +1,4 @@
-"""Embeddings from a file: .npz, .safetensors, or a folder of .npy files; the last two are memory-mapped."""
+"""Reading embeddings from .npz, .safetensors, or a folder of .npy files. The last two are memory-mapped."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from scorers._embeddings import Embeddings, EmbeddingsError
 SCALARS = ("logit_scale", "logit_bias", "n_parameters")
 GENERAL = ("general_mean", "general_deviation")
 FIELDS = ("image", "labels", "text", "source_probs", "energy", "class_names", "label_views", *GENERAL, *SCALARS)
-_DTYPES = {
+_DTYPES = {  # safetensors to numpy; numpy has no bfloat16
     "F64": "<f8",
     "F32": "<f4",
     "F16": "<f2",
@@ -29,9 +29,10 @@ _DTYPES = {
 
 
 def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
-    """Embeddings with the arrays `image` and `labels`, and optionally the others of `FIELDS`; nothing is unpickled.
+    """Embeddings from a file with the arrays `image` and `labels`, and optionally the others of `FIELDS`.
 
-    Raises EmbeddingsError naming file and field.
+    more: inputs that replace those of the file.  Objects are never unpickled.
+    Raises EmbeddingsError, in one line that names the file and the field.
     """
     path = Path(path)
     try:
@@ -45,7 +46,7 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
             arrays = _safetensors(path)
         else:
             raise EmbeddingsError(
-                f"'{path.suffix}' files are not read; give .npz, .safetensors or a folder of .npy files"
+                f"'{path.suffix}' files are not supported; give .npz, .safetensors or a folder of .npy files"
             )
         for field in ("image", "labels"):
             if field not in arrays:
@@ -64,7 +65,7 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
                 )
         if parts := [arrays.pop(field) for field in GENERAL if field in arrays]:
             if len(parts) < 2:
-                raise EmbeddingsError(f"fields {' and '.join(GENERAL)} go together; one of them is missing")
+                raise EmbeddingsError(f"fields {' and '.join(GENERAL)} are needed together; one of them is missing")
             arrays["general"] = tuple(parts)
         return Embeddings(arrays.pop("image"), arrays.pop("labels"), **arrays | more)
     except EmbeddingsError as problem:
@@ -74,14 +75,14 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
 def _npz(path: Path) -> dict[str, Any]:
     try:
         if not zipfile.is_zipfile(path):
-            raise EmbeddingsError("cannot be read as .npz (it is no zip archive)")
+            raise EmbeddingsError("cannot be read as .npz (not a zip archive)")
         with np.load(path, allow_pickle=False) as file:
-            return {name: _plain(file, name) for name in file.files if name in FIELDS}
+            return {name: _array(file, name) for name in file.files if name in FIELDS}
     except (OSError, zipfile.BadZipFile, EOFError) as problem:
         raise EmbeddingsError(f"cannot be read as .npz ({problem})") from None
 
 
-def _plain(file: Any, name: str) -> Any:
+def _array(file: Any, name: str) -> Any:
     try:
         return file[name]
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
@@ -101,7 +102,7 @@ def _folder(path: Path) -> dict[str, Any]:
 
 
 def _safetensors(path: Path) -> dict[str, Any]:
-    """Map the tensors of a file into memory: an 8-byte length, a JSON header with type, shape and place of each, then the data."""
+    """Memory-map the tensors of a file: 8 bytes of header length, a JSON header with dtype, shape and offsets of each, then the data."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -116,11 +117,13 @@ def _safetensors(path: Path) -> dict[str, Any]:
                 start, end = entry["data_offsets"]
                 if entry["dtype"] not in _DTYPES:
                     raise EmbeddingsError(
-                        f"field '{name}' is of type {entry['dtype']}; save it as one of {', '.join(_DTYPES)}"
+                        f"field '{name}' has dtype {entry['dtype']}; save it as one of {', '.join(_DTYPES)}"
                     )
                 dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(int(k) for k in entry["shape"])
                 if not 0 <= start <= end <= size - 8 - length or end - start != dtype.itemsize * math.prod(shape):
-                    raise EmbeddingsError(f"field '{name}' does not fit into the file; it is truncated or altered")
+                    raise EmbeddingsError(
+                        f"field '{name}' does not fit into the file, which is truncated or corrupt; save it again"
+                    )
                 arrays[name] = (
                     np.memmap(path, dtype, "r", 8 + length + start, shape) if end > start else np.empty(shape, dtype)
                 )

@@ -2,25 +2,30 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, scorer
-from scorers._embeddings import Embeddings
+from scorers._contract import scorer
+from scorers._embeddings import Abstain, Embeddings
 
 
 @scorer(needs={"image", "text", "labels"}, predicts={"accuracy": +1}, cite="kornblith2019cka", cost="sums")
 def cka_text(e: Embeddings) -> float:
     """Linear centred kernel alignment of the images with the texts of their classes.
 
-    ‖X'Y‖²/(‖X'X‖‖Y'Y‖) in Frobenius norms, X the rows and Y the texts of their labels, both centred; in 0..1. O(D² + C·D²) after
-    the shared pass.
-    Abstains on rows or texts that are all alike.
+    Formula: `‖X'T‖² / (‖X'X‖·‖T'T‖)` in Frobenius norms, X (N, D) the rows and T (N, D) the texts of their labels, both centred.
+
+    Values: in 0..1; 1 where images and texts have the same geometry up to rotation and scale.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on equal rows, or equal texts.
+
+    Cost: `O(D² + C·D²)` after the shared pass; T is not formed.
 
     Source: Kornblith et al., ICML 2019.
     """
-    assert e.text is not None
-    s, text = e.statistics, e.text.astype(np.float64)[e.classes]
+    s, text = e.statistics, e.text.astype(np.float64)[e.classes]  # (C, D)
     mean = s.counts @ text / s.n
-    cross = s.sums.T @ text - s.n * np.outer(s.mean, mean)
-    own = (text.T * s.counts) @ text - s.n * np.outer(mean, mean)
+    cross = s.sums.T @ text - s.n * np.outer(s.mean, mean)  # (D, D): X'T, centred
+    own = (text.T * s.counts) @ text - s.n * np.outer(mean, mean)  # (D, D): T'T, centred
     scale = float(np.linalg.norm(s.scatter) * np.linalg.norm(own))
     if scale <= 1e-12 * float(np.trace(s.gram)) * float((s.counts * (text**2).sum(1)).sum()):
         raise Abstain("needs samples that differ and at least 2 classes with texts that differ")

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, need_two_classes, scorer
-from scorers._embeddings import Embeddings
+from scorers._contract import need_two_classes, scorer
+from scorers._embeddings import Abstain, Embeddings
 from scorers._sampling import sampled, sampled_rows
 
 MAX_ROWS = 3_000
+BLOCK = 1024  # rows whose distances to all others are in memory at a time
 
 
 @scorer(
@@ -17,12 +18,20 @@ MAX_ROWS = 3_000
     cost="pairs",
 )
 def concept_variance(e: Embeddings, *, alpha: float = 2.0) -> float:
-    """Share of other labels among a sample's neighbours, nearer ones weighing more, negated.
+    """Negated share of other labels among a sample's neighbours, weighted towards the nearer ones.
 
-    Features min-max scaled; d_ij Euclidean; w_ij = 2^(−α·d_ij/max(√D − d_ij, 1e-10)), w_ii = 0; −mean_i Σ_j w_ij·1[y_j ≠ y_i]/Σ_j w_ij,
-    in -1..0; a sample whose weights all vanish is left out. Above 3,000 rows a seeded class-balanced sample, its size in component
-    `rows`. O(rows²·D), in blocks.
-    Abstains on one class, or rows that are all alike.
+    Formula: `−mean_i Σ_j w_ij·1[y_j ≠ y_i] / Σ_j w_ij` with `w_ij = 2^(−α·d_ij / max(√D − d_ij, 1e-10))`, `w_ii = 0` and d_ij the
+    Euclidean distance of features scaled to 0..1. A sample whose weights all vanish is left out.
+
+    Values: in −1..0; 0 where all neighbours have the sample's label.
+
+    Options: alpha, how fast weights fall with distance.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, equal rows, or where all weights vanish.
+
+    Cost: `O(rows²·D)`, in blocks. Above 3,000 rows a seeded class-balanced sample, its size in component `rows`.
 
     Source: Singh et al., 2025.
     """
@@ -31,19 +40,20 @@ def concept_variance(e: Embeddings, *, alpha: float = 2.0) -> float:
     x, y = e.image[rows].astype(np.float64), e.y[rows]
     width = np.ptp(x, axis=0)
     if not width.any():
-        raise Abstain("all rows are alike")
+        raise Abstain("all rows are equal")
     x = (x - x.min(0)) / np.where(width > 0, width, 1)
-    size, diameter = (x**2).sum(1), np.sqrt(e.d)
+    norms2, diameter = (x**2).sum(1), np.sqrt(e.d)
     shares = []
-    for start in range(0, len(x), 1024):
-        part = x[start : start + 1024]
-        distance = np.sqrt(np.maximum(size[start : start + 1024, None] + size - 2 * (part @ x.T), 0))
+    for start in range(0, len(x), BLOCK):
+        block = x[start : start + BLOCK]
+        # d_ij² = ‖x_i‖² + ‖x_j‖² − 2⟨x_i, x_j⟩, (BLOCK, rows)
+        distance = np.sqrt(np.maximum(norms2[start : start + BLOCK, None] + norms2 - 2 * (block @ x.T), 0))
         weights = np.exp2(-alpha * distance / np.maximum(diameter - distance, 1e-10))
-        weights[np.arange(len(part)), np.arange(start, start + len(part))] = 0
-        other = y[start : start + 1024, None] != y
+        weights[np.arange(len(block)), np.arange(start, start + len(block))] = 0
+        other = y[start : start + BLOCK, None] != y
         total = weights.sum(1)
         shares.append((weights * other).sum(1)[total > 0] / total[total > 0])
-    found = np.concatenate(shares)
-    if not len(found):
-        raise Abstain("no sample has a neighbour near enough to weigh anything")
-    return -float(found.mean())
+    share = np.concatenate(shares)
+    if not len(share):
+        raise Abstain("no sample has a neighbour near enough to have a weight")
+    return -float(share.mean())

@@ -4,45 +4,52 @@ from collections import Counter
 
 import numpy as np
 
-from scorers._contract import Abstain, need_two_classes, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._contract import need_two_classes, scorer
+from scorers._embeddings import Abstain, Embeddings, Floats
 
 
 def sparsemax(z: Floats) -> Floats:
-    """The nearest point of the simplex to z (K,)."""
-    high = np.sort(z)[::-1]
-    reach = np.arange(1, len(z) + 1)
-    support = 1 + reach * high > np.cumsum(high)
-    k = int(reach[support][-1])
-    return np.asarray(np.maximum(z - (high[:k].sum() - 1) / k, 0))
+    """The Euclidean projection of z (K,) onto the probability simplex."""
+    descending = np.sort(z)[::-1]
+    ranks = np.arange(1, len(z) + 1)
+    support = 1 + ranks * descending > np.cumsum(descending)
+    k = int(ranks[support][-1])
+    return np.asarray(np.maximum(z - (descending[:k].sum() - 1) / k, 0))
 
 
 def _standardised(view: Floats, counts: Floats) -> Floats:
-    """Each column of the view brought to mean 0 and deviation 1 over the samples, class c counting `counts[c]` times."""
+    """The view (C, E) with each column at mean 0 and deviation 1 over the samples, class c counting `counts[c]` times."""
     share = counts / counts.sum()
     centred = view - share @ view
-    spread = np.sqrt(share @ centred**2)
-    return np.asarray(centred / np.where(spread > 1e-12 * np.abs(view).max(), spread, np.inf))
+    deviation = np.sqrt(share @ centred**2)
+    # a constant column becomes 0
+    return np.asarray(centred / np.where(deviation > 1e-12 * np.abs(view).max(), deviation, np.inf))
 
 
 @scorer(needs={"image", "labels", "label_views"}, predicts={"accuracy": +1}, cite="meng2023emms", cost="sums")
 def emms(e: Embeddings) -> float:
-    """Negated residual of regressing the labels' embeddings, under several text towers, on the features.
+    """Negated residual of the regression of label embeddings, from several text towers, on the features.
 
-    Label views F_k (N×E), row i the embedding of class y_i's name under tower k; X and each F_k standardised column by column.
-    λ = 1/K; W = lstsq(X, Σλ_kF_k); λ' = sparsemax(lstsq(stacked F, vec(XW))); −‖XW − Σλ'_kF_k‖²/(N·E), at most 0. Views must be
-    equally wide: those of another width than the most frequent are left out. Published code multiplies by E where it should divide,
-    and overwrites the caller's views. All from class sums: O(D³ + D·C·E·K).
-    Abstains on one class, or a pool of one model.
+    Formula: `−‖XW − Σ_k λ_k·F_k‖² / (N·E)`, with X (N, D) and the K label views F_k (N, E) standardised column by column, row i of
+    F_k the embedding of the name of class y_i under text tower k; `W = lstsq(X, Σ_k F_k / K)`; `λ = sparsemax(lstsq(F, vec(XW)))`.
+    Views must have the same width: those of another width than the most frequent are left out. Published code multiplies by E
+    instead of dividing, and overwrites the caller's views.
+
+    Values: at most 0; 0 where a mixture of the views is a linear function of the features.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, or without another model's class texts.
+
+    Cost: `O(D³ + D·C·E·K)` after the shared pass.
 
     Source: Meng et al., NeurIPS 2023.
     """
-    assert e.label_views is not None
     need_two_classes(e)
     widths = Counter(view.shape[1] for view in e.label_views)
     if not widths:
-        raise Abstain("needs the class texts of at least one other model, and there is none")
-    width = max(widths, key=lambda w: (widths[w], w))
+        raise Abstain("needs the class texts of at least one other model, found none")
+    width = max(widths, key=lambda value: (widths[value], value))
     s = e.statistics
     views = [
         _standardised(view.astype(np.float64)[e.classes], s.counts) for view in e.label_views if view.shape[1] == width
@@ -50,11 +57,12 @@ def emms(e: Embeddings) -> float:
     variance = np.diag(s.scatter) / s.n
     scale = np.where(variance > 1e-12 * np.diag(s.gram) / s.n, np.sqrt(np.maximum(variance, 0)), np.inf)
     gram = s.scatter / np.outer(scale, scale)
-    sums = (s.sums - s.counts[:, None] * s.mean) / scale  # (C, D): X'Y of the standardised rows
-    weights = np.linalg.lstsq(gram, sums.T @ np.mean(views, 0), rcond=None)[0]
+    sums = (s.sums - s.counts[:, None] * s.mean) / scale  # (C, D): class sums of the standardised rows
+    weights = np.linalg.lstsq(gram, sums.T @ np.mean(views, 0), rcond=None)[0]  # W (D, E)
+    # ‖XW‖² (scalar), ⟨XW, F_k⟩ (K,) and ⟨F_k, F_l⟩ (K, K), each from class sums
     explained = float((weights * (gram @ weights)).sum())
-    along = np.array([float(((sums @ weights) * view).sum()) for view in views])
+    projections = np.array([float(((sums @ weights) * view).sum()) for view in views])
     overlap = np.array([[float(s.counts @ (a * b).sum(1)) for b in views] for a in views])
-    share = sparsemax(np.linalg.lstsq(overlap, along, rcond=None)[0])
-    residual = explained - 2 * float(share @ along) + float(share @ overlap @ share)
+    mixture = sparsemax(np.linalg.lstsq(overlap, projections, rcond=None)[0])  # λ (K,)
+    residual = explained - 2 * float(mixture @ projections) + float(mixture @ overlap @ mixture)
     return -max(float(residual), 0.0) / (e.n * float(width))

@@ -4,37 +4,46 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scorers._contract import Abstain, Components, need_two_classes, scorer
-from scorers._embeddings import Embeddings
+from scorers._contract import Components, need_two_classes, scorer
+from scorers._embeddings import Abstain, Embeddings
 from scorers._pool import unit_range
-from scorers.sfda import discriminants, softmax, spread_within
+from scorers.sfda import discriminants, require_within_spread, softmax
 
 
 def combine(pool: Sequence[Components]) -> list[float]:
-    """.15·minmax(energy) + .85·minmax(lda) over the models of one task; a term that is equal for all counts 0."""
+    """`.15·minmax(energy) + .85·minmax(lda)` over the models of one task; a term that is equal for all counts 0."""
     energy, lda = (unit_range([model[term] for model in pool]) for term in ("energy", "lda"))
     return [float(value) for value in 0.15 * energy + 0.85 * lda]
 
 
 @scorer(needs={"image", "labels", "energy"}, predicts={"accuracy": +1}, cite="gholami2023etran", pool=combine)
 def etran(e: Embeddings, *, share: float = 1.0) -> dict[str, float]:
-    """How much the model's logits respond to the images, and how well linear discriminants separate the classes.
+    """Response of the model's logits to the images, and separation of the classes by linear discriminants.
 
-    energy: mean of the lowest `share` of the logsumexp over the zero-shot logits, or over those of a source classifier; lda: mean posterior of the own class under linear
-    discriminants with the pooled within-class covariance (inverted where it has variance). Relative to a pool of models: over it,
-    .15·minmax(energy) + .85·minmax(lda). Published code solves the discriminants' non-symmetric problem with a symmetric solver,
-    which leaves nearest class mean; and takes the energy of features, on unit rows nearly ln D for all. O(N·D·C + D³).
-    Abstains on one class, no more samples than classes, or classes without spread.
+    Formula: `.15·minmax(energy) + .85·minmax(lda)` over a pool of models. energy: mean of the lowest `share` of the logsumexp over
+    the zero-shot logits, or over those of a source classifier. lda: mean posterior of the own class under linear discriminants with
+    the pooled within-class covariance, inverted where it has variance. Published code solves the discriminants' non-symmetric
+    problem with a symmetric solver, which leaves the nearest class mean; and takes the energy of features, which is nearly `ln D`
+    for every unit row.
+
+    Values: in 0..1 over a pool; components energy, in nats, and lda, in 0..1.
+
+    Options: share, in 0..1.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, no more samples than classes, or classes without spread.
+
+    Cost: `O(N·D·C + D³)`.
 
     Source: Gholami et al., ICCV 2023.
     """
     if not 0 < share <= 1:
-        raise ValueError(f"share is {share}; give one in 0..1")
-    assert e.energy is not None
+        raise ValueError(f"share is {share}; give a number above 0 and up to 1")
     need_two_classes(e)
     if e.n <= len(e.classes):
         raise Abstain(f"needs more samples than classes, found {e.n} and {len(e.classes)}")
-    spread_within(e.statistics)
+    require_within_spread(e.statistics)
     energies = np.sort(e.energy)[: max(1, round(share * e.n))]
     weights, offsets = discriminants(e.statistics, 0.0)
     own = sum(float(softmax(x @ weights + offsets)[np.arange(len(y)), y].sum()) for x, y in e.blocks())

@@ -1,17 +1,17 @@
-"""The Gaussian Bhattacharyya coefficient: how much the classes, taken for Gaussians, overlap."""
+"""The Gaussian Bhattacharyya coefficient: the overlap of the classes, modelled as Gaussians."""
 
 import math
 
 import numpy as np
 
-from scorers._contract import Abstain, need_two_classes, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._contract import need_two_classes, scorer
+from scorers._embeddings import Abstain, Embeddings, Floats
 
-FLOOR = 1e-4
+FLOOR = 1e-4  # of a variance
 
 
 def _moments(e: Embeddings) -> tuple[Floats, Floats]:
-    """Class means and variances (ddof 0, floored), each (C, D)."""
+    """Class means and variances (ddof 0), each (C, D)."""
     s = e.statistics
     need_two_classes(e)
     if s.counts.min() < 2:
@@ -20,19 +20,20 @@ def _moments(e: Embeddings) -> tuple[Floats, Floats]:
 
 
 def _log_overlap(means: Floats, variances: Floats, copies: float = 1.0) -> float:
-    """ln Σ_{c≠c'} exp(−B), B the Bhattacharyya distance; `copies` is how often each log term counts."""
+    """`ln Σ_{c≠c'} exp(−B)`, B the Bhattacharyya distance. copies: factor of the log term."""
     logs = np.log(variances)
     rows = []
     for c in range(len(means)):
         middle = (variances[c] + variances) / 2
+        # B = ⅛ Σ_d (Δμ_d)²/σ̄_d + ½ Σ_d (ln σ̄_d − ½ ln σ_cd − ½ ln σ_c'd)
         distance = ((means[c] - means) ** 2 / middle).sum(1) / 8 + copies * 0.5 * (
             np.log(middle) - (logs[c] + logs) / 2
         ).sum(1)
         distance[c] = np.inf
         rows.append(-distance)
-    everything = np.concatenate(rows)
-    highest = float(everything.max())
-    return highest + math.log(float(np.exp(everything - highest).sum()))
+    exponents = np.concatenate(rows)
+    highest = float(exponents.max())
+    return highest + math.log(float(np.exp(exponents - highest).sum()))
 
 
 def _diagonal(e: Embeddings) -> float:
@@ -42,8 +43,9 @@ def _diagonal(e: Embeddings) -> float:
 
 def _spherical(e: Embeddings, log_term: str = "correct") -> float:
     means, variances = _moments(e)
-    one = np.maximum(variances, FLOOR).mean(1, keepdims=True)
-    return _log_overlap(means, one, copies=e.d if log_term == "correct" else 1.0)
+    mean_variance = np.maximum(variances, FLOOR).mean(1, keepdims=True)
+    # one column stands for D equal ones, so that the log term counts D times
+    return _log_overlap(means, mean_variance, copies=e.d if log_term == "correct" else 1.0)
 
 
 @scorer(
@@ -56,10 +58,18 @@ def _spherical(e: Embeddings, log_term: str = "correct") -> float:
 def gbc_diagonal(e: Embeddings) -> float:
     """Negative summed overlap of class Gaussians with diagonal covariance.
 
-    −Σ_{c≠c'} exp(−B), B = ⅛Σ_d(Δμ_d)²/σ̄_d + ½Σ_d(ln σ̄_d − ½ln σ_c,d − ½ln σ_c',d), σ̄ the mean of the two variances (ddof 0,
-    floor 1e-4), over ordered pairs; no PCA. At most 0. In many dimensions it underflows to ties: component `log_overlap`,
-    ln of the sum, does not. O(C²·D).
-    Abstains on one class, or a class of one sample.
+    Formula: `−Σ_{c≠c'} exp(−B)` over ordered pairs of classes, with
+    `B = ⅛·Σ_d (Δμ_d)²/σ̄_d + ½·Σ_d (ln σ̄_d − ½·ln σ_cd − ½·ln σ_c'd)`, σ the class variances (ddof 0, floor 1e-4) and σ̄ the mean of
+    the two; no PCA.
+
+    Values: at most 0; 0 where no classes overlap. In many dimensions it underflows to ties, which component `log_overlap`, the
+    logarithm of the sum, does not.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, or a class of one sample.
+
+    Cost: `O(C²·D)` after the shared pass.
 
     Source: Pándy et al., CVPR 2022.
     """
@@ -76,9 +86,18 @@ def gbc_diagonal(e: Embeddings) -> float:
 def gbc_spherical(e: Embeddings, *, log_term: str = "correct") -> float:
     """Negative summed overlap of class Gaussians with one variance each.
 
-    As `gbc_diagonal` with σ_c the mean over the dimensions of class c's floored variances, so that the log term counts D times;
-    log_term="published" counts it once, as the published code does.
-    Abstains on one class, or a class of one sample.
+    Formula: as `gbc_diagonal`, with σ_c the mean over the dimensions of the floored variances of class c, so that the log term
+    counts D times.
+
+    Values: at most 0; 0 where no classes overlap. Component `log_overlap` is the logarithm of the sum.
+
+    Options: log_term, "correct", or "published" to count it once, as published code does.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, or a class of one sample.
+
+    Cost: `O(C²·D)` after the shared pass.
 
     Source: Pándy et al., CVPR 2022.
     """

@@ -1,12 +1,13 @@
-"""INT: how far apart the classes are, pair by pair of samples."""
+"""INT: the mean distance between samples of different classes."""
 
 import numpy as np
 
-from scorers._contract import Abstain, need_two_classes, scorer
-from scorers._embeddings import Embeddings
+from scorers._contract import need_two_classes, scorer
+from scorers._embeddings import Abstain, Embeddings
 from scorers._sampling import sampled, sampled_rows
 
 MAX_ROWS = 5_000
+BLOCK = 1024  # rows whose distances to all others are in memory at a time
 
 
 @scorer(
@@ -20,9 +21,15 @@ MAX_ROWS = 5_000
 def int_(e: Embeddings) -> float:
     """Mean over pairs of classes of the mean distance between their samples.
 
-    Euclidean distance of rows brought to unit length. Above 5,000 rows a seeded class-balanced sample, its size in component
-    `rows`. O(rows²·D), in blocks.
-    Abstains on one class, or a row of zeros.
+    Formula: `mean_{c<c'} mean_{i∈c, j∈c'} ‖x_i − x_j‖`, the rows scaled to unit length.
+
+    Values: in 0..2.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, or a row of zeros.
+
+    Cost: `O(rows²·D)`, in blocks. Above 5,000 rows a seeded class-balanced sample, its size in component `rows`.
 
     Source: Singh et al., 2025.
     """
@@ -33,9 +40,10 @@ def int_(e: Embeddings) -> float:
     if not norms.all():
         raise Abstain("a row is zero and has no direction")
     x /= norms[:, None]
-    member = np.eye(len(e.classes))[y] / np.bincount(y)[y][:, None]
+    membership = np.eye(len(e.classes))[y] / np.bincount(y)[y][:, None]  # (rows, C), columns that average over a class
     between = np.zeros((len(e.classes), len(e.classes)))
-    for start in range(0, len(x), 1024):
-        part = slice(start, start + 1024)
-        between += member[part].T @ np.sqrt(np.maximum(2 - 2 * (x[part] @ x.T), 0)) @ member
+    for start in range(0, len(x), BLOCK):
+        block = slice(start, start + BLOCK)
+        # of unit rows ‖x_i − x_j‖² = 2 − 2⟨x_i, x_j⟩
+        between += membership[block].T @ np.sqrt(np.maximum(2 - 2 * (x[block] @ x.T), 0)) @ membership
     return float(between[np.triu_indices(len(between), 1)].mean())

@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from scorers._contract import Abstain, need_two_classes, scorer
-from scorers._embeddings import Embeddings, Ints
+from scorers._contract import need_two_classes, scorer
+from scorers._embeddings import Abstain, Embeddings, Ints
 from scorers._sampling import canonical_order
 
 FOLDS = 5
 
 
-def folds_of(e: Embeddings) -> Ints:
-    """(N,) the fold of each row, class after class dealt out in turn."""
+def folds(e: Embeddings) -> Ints:
+    """(N,) the fold of each row: the rows in canonical order, dealt out in turn, so that folds are stratified by class."""
     fold = np.empty(e.n, np.int64)
-    along = np.concatenate([x @ e.statistics.mean for x, _ in e.blocks()])
-    fold[canonical_order(along, e.y)] = (np.arange(e.n) + e.seed) % FOLDS
+    projections = np.concatenate([x @ e.statistics.mean for x, _ in e.blocks()])
+    fold[canonical_order(projections, e.y)] = (np.arange(e.n) + e.seed) % FOLDS
     return fold
 
 
@@ -21,9 +21,18 @@ def folds_of(e: Embeddings) -> Ints:
 def linear_probe(e: Embeddings, *, ridge: float = 1.0) -> float:
     """Accuracy of ridge regression on the labels in stratified five-fold cross-validation.
 
-    One-hot targets ±1, an intercept, penalty ridge·‖W‖²; the class of the largest output; in 0..1. The sums of a fold taken from
-    those of all rows are those of the rest, so that every row is read twice: O(N·D² + D³).
-    Abstains on one class, or fewer than 10 samples.
+    Formula: in each fold `W = (X'X + ridge·I)⁻¹X'Y`, X centred and Y one-hot in ±1, centred; the predicted class is that of the
+    largest output. The sums of the training folds are those of all rows minus those of the test fold.
+
+    Values: in 0..1.
+
+    Options: ridge, the penalty of `‖W‖²`.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, fewer than 10 samples, or values too large for the penalty.
+
+    Cost: `O(N·D² + D³)`; every row is read twice.
 
     Source: ridge regression, Hoerl and Kennard, 1970; linear probes as measured on CLIP: Radford et al., ICML 2021.
     """
@@ -32,23 +41,23 @@ def linear_probe(e: Embeddings, *, ridge: float = 1.0) -> float:
     need_two_classes(e)
     if e.n < 2 * FOLDS:
         raise Abstain(f"needs at least {2 * FOLDS} samples, found {e.n}")
-    s, fold = e.statistics, folds_of(e)
-    right = 0
+    s, fold = e.statistics, folds(e)
+    correct = 0
     for k in range(FOLDS):
-        held = np.flatnonzero(fold == k)
-        x = e.image[held].astype(np.float64)
-        n = s.n - len(held)
+        test = np.flatnonzero(fold == k)
+        x = e.image[test].astype(np.float64)
+        n = s.n - len(test)
         sums = s.sums.copy()
-        np.subtract.at(sums, e.y[held], x)
-        counts = s.counts - np.bincount(e.y[held], minlength=len(s.counts))
-        mean, target = sums.sum(0) / n, 2 * counts / n - 1
+        np.subtract.at(sums, e.y[test], x)
+        counts = s.counts - np.bincount(e.y[test], minlength=len(s.counts))
+        mean, target = sums.sum(0) / n, 2 * counts / n - 1  # means of X (D,) and Y (C,) over the training folds
         gram = s.gram - x.T @ x - n * np.outer(mean, mean)
         gram[np.diag_indices_from(gram)] += ridge
-        # X'Y with Y = 2·onehot − 1, both centred
         try:
             factor = cho_factor(gram)
         except np.linalg.LinAlgError:
-            raise Abstain("the numbers are so large that the penalty is lost in rounding") from None
+            raise Abstain("the values are so large that the penalty is lost in rounding") from None
+        # X'Y with Y = 2·onehot − 1, both centred
         weights = cho_solve(factor, 2 * sums.T - sums.sum(0)[:, None] - n * np.outer(mean, target))
-        right += int((((x - mean) @ weights + target).argmax(1) == e.y[held]).sum())
-    return right / e.n
+        correct += int((((x - mean) @ weights + target).argmax(1) == e.y[test]).sum())
+    return correct / e.n

@@ -14,7 +14,10 @@ MAX_ROWS = 2_000
 
 
 def _posterior(e: Embeddings, log_weights: Floats) -> tuple[Floats, float]:
-    """Q_iz ∝ (P_iz + 1e-10)·exp(log_weights[y_i, z]): Y'Q (C, Z), and Σ_iz Q·(ln Q − ln(P + 1e-10)). Q itself is never kept."""
+    """`Y'Q` (C, Z) and `Σ_iz Q_iz·(ln Q_iz − ln(P_iz + 1e-10))` for `Q_iz ∝ (P_iz + 1e-10)·exp(log_weights[y_i, z])`.
+
+    Q (N, Z) itself exists only block by block.
+    """
     highest = log_weights.max(1, keepdims=True)
     weights = np.exp(log_weights - highest)
     mass, relative = np.zeros_like(weights), 0.0
@@ -27,8 +30,7 @@ def _posterior(e: Embeddings, log_weights: Floats) -> tuple[Floats, float]:
 
 
 def _fixed_point(e: Embeddings, alpha: float, log_weights: Callable[[Floats], Floats]) -> tuple[Floats, Floats, float]:
-    """The prior's pseudo-counts (C,), the counts A (C, Z) after ten steps from Q = P, and the last Q's relative entropy to P."""
-    assert e.source_probs is not None
+    """The prior's pseudo-counts (C,), the counts A (C, Z) after ten steps from Q = P, and the relative entropy of the last Q to P."""
     prior = alpha * e.statistics.counts / e.n + TINY
     mass = np.zeros((len(e.classes), e.source_probs.shape[1]))
     for c, p in e.class_probs():
@@ -42,12 +44,22 @@ def _fixed_point(e: Embeddings, alpha: float, log_weights: Callable[[Floats], Fl
 
 @scorer(needs={"image", "labels", "source_probs"}, predicts={"accuracy": +1}, cite=CITE)
 def pactran_dirichlet(e: Embeddings, *, alpha: float = 1.0) -> float:
-    """Negated PAC-Bayes bound with a Dirichlet prior on label given source class.
+    """Negated PAC-Bayes bound with a Dirichlet prior on the label given the source class.
 
-    With a0_c = α·n_c/N + 1e-10 and Q = P, ten times: A = a0 + Y'Q; Q = softmax_z(ln(P + 1e-10) + ψ(A)[y_i] − ψ(Σ_c A)). Then
-    (1/(N·C))·Σ_z [lnΓ(Σ_c a0) − Σ_c lnΓ(a0) − (lnΓ(Σ_c A) − Σ_c lnΓ(A)) − Σ_i Q(ln Q − ln(P + 1e-10))]. Published values are the
-    negative of it, lower being better. O(10·N·Z); Q is not formed.
-    Abstains on one class.
+    Formula: with `a_c = α·n_c/N + 1e-10` and `Q = P`, ten times: `A = a + Y'Q`;
+    `Q = softmax_z(ln(P + 1e-10) + ψ(A)[y_i] − ψ(Σ_c A))`. Then
+    `(1/(N·C))·Σ_z [lnΓ(Σ_c a) − Σ_c lnΓ(a) − lnΓ(Σ_c A) + Σ_c lnΓ(A) − Σ_i Q·(ln Q − ln(P + 1e-10))]`. Published values have the
+    opposite sign.
+
+    Values: in nats, unbounded.
+
+    Options: alpha, the weight of the prior.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class.
+
+    Cost: `O(10·N·Z)`; Q is not formed.
 
     Source: Ding et al., ECCV 2022.
     """
@@ -62,11 +74,20 @@ def pactran_dirichlet(e: Embeddings, *, alpha: float = 1.0) -> float:
 
 @scorer(needs={"image", "labels", "source_probs"}, predicts={"accuracy": +1}, cite=CITE)
 def pactran_gamma(e: Embeddings, *, alpha: float = 1.0) -> float:
-    """Negated PAC-Bayes bound with a gamma prior on label given source class.
+    """Negated PAC-Bayes bound with a gamma prior on the label given the source class.
 
-    With a0 as in `pactran_dirichlet` and Q = P, ten times: A = a0 + Y'Q; Q = softmax_z(ln(P + 1e-10) + ψ(A)[y_i]); and w_i = Σ_z P_iz·Σ_c A_cz.
-    Then −((1/(N·C))·[Σ(lnΓ(a0) − lnΓ(A)) + Σ_i(Σ_z Q(ln Q − ln(P + 1e-10)) + ln w_i − 1)] + 1). O(10·N·Z); Q is not formed.
-    Abstains on one class.
+    Formula: with a as in `pactran_dirichlet` and `Q = P`, ten times: `A = a + Y'Q`; `Q = softmax_z(ln(P + 1e-10) + ψ(A)[y_i])`. Then
+    `−((1/(N·C))·[Σ_cz (lnΓ(a) − lnΓ(A)) + Σ_i (Σ_z Q·(ln Q − ln(P + 1e-10)) + ln w_i − 1)] + 1)` with `w_i = Σ_z P_iz·Σ_c A_cz`.
+
+    Values: in nats, unbounded.
+
+    Options: alpha, the weight of the prior.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class.
+
+    Cost: `O(10·N·Z)`; Q is not formed.
 
     Source: Ding et al., ECCV 2022.
     """
@@ -75,7 +96,7 @@ def pactran_gamma(e: Embeddings, *, alpha: float = 1.0) -> float:
     need_two_classes(e)
     prior, counts, relative = _fixed_point(e, alpha, psi)
     total = counts.sum(0)
-    weights = sum(float(np.log(p @ total).sum()) for _, p in e.class_probs())
+    weights = sum(float(np.log(p @ total).sum()) for _, p in e.class_probs())  # Σ_i ln w_i
     first = counts.shape[1] * gammaln(prior).sum() - gammaln(counts).sum()
     return -(float(first + relative + weights - e.n) / (e.n * len(e.classes)) + 1)
 
@@ -84,11 +105,19 @@ def pactran_gamma(e: Embeddings, *, alpha: float = 1.0) -> float:
 def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0) -> float:
     """Negated PAC-Bayes bound with a Gaussian prior on the weights of a linear classifier.
 
-    X centred; over weights W and biases b minimise mean cross-entropy + ½‖W‖²/(λN) (L-BFGS to convergence, from zero; published code
-    starts from unseeded noise and stops at 100 steps). h the diagonal of the Hessian: h_W = Σ_i x_id²·p_ic(1 − p_ic) + 1/(λN),
-    h_b = Σ_i p_ic(1 − p_ic). Score: −(loss + ½·(DC/(λN))·(s²/D)·ln(Σh·λN/(DC) + 1e-10)), (λ, s²) = (1, 100). Above 2,000 rows a seeded
-    class-balanced sample, its size in component `rows`. O(rows·D·C) a step.
-    Abstains on one class.
+    Formula: `−(loss + ½·(D·C/(λN))·(s²/D)·ln(Σh·λN/(D·C) + 1e-10))`. loss: the minimum over weights W (D, C) and biases b (C,) of mean
+    cross-entropy plus `½·‖W‖²/(λN)`, X centred; by L-BFGS to convergence, from zero, where published code starts from unseeded noise
+    and stops at 100 steps. h: the diagonal of the Hessian, `Σ_i x_id²·p_ic·(1 − p_ic) + 1/(λN)` for W and `Σ_i p_ic·(1 − p_ic)` for b.
+
+    Values: in nats, unbounded.
+
+    Options: lam is λ; variance is s².
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class.
+
+    Cost: `O(rows·D·C)` a step. Above 2,000 rows a seeded class-balanced sample, its size in component `rows`.
 
     Source: Ding et al., ECCV 2022.
     """
@@ -102,6 +131,7 @@ def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0
     onehot, decay = np.eye(c)[y], 1 / (lam * n)
 
     def probabilities(flat: Floats) -> tuple[Floats, Floats]:
+        """p (rows, C), and ln p of the own class (rows,); flat is W and b in one vector."""
         logits = x @ flat[: d * c].reshape(d, c) + flat[d * c :]
         logits -= logits.max(1, keepdims=True)
         weights = np.exp(logits)
@@ -114,9 +144,9 @@ def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0
         gradient = np.concatenate([(x.T @ error).ravel() + decay * w, error.sum(0)])
         return float(-own.mean() + 0.5 * decay * (w @ w)), gradient
 
-    found = minimize(loss, np.zeros(d * c + c), jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-6})
-    p, _ = probabilities(found.x)
+    optimum = minimize(loss, np.zeros(d * c + c), jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-6})
+    p, _ = probabilities(optimum.x)
     spread = p * (1 - p)
-    hessian = float(((x**2).T @ spread).sum()) + d * c * decay + float(spread.sum())
+    hessian = float(((x**2).T @ spread).sum()) + d * c * decay + float(spread.sum())  # Σh
     penalty = d * c * decay * (variance / d) * np.log(hessian / (d * c * decay) + 1e-10)
-    return -float(found.fun + 0.5 * penalty)
+    return -float(optimum.fun + 0.5 * penalty)

@@ -1,9 +1,9 @@
-"""PARC: do samples that the features tell apart have different labels?"""
+"""PARC: rank correlation of dissimilarity in features and in labels."""
 
 import numpy as np
 
-from scorers._contract import Abstain, need_two_classes, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._contract import need_two_classes, scorer
+from scorers._embeddings import Abstain, Embeddings, Floats
 from scorers._sampling import sampled, sampled_rows
 
 MAX_ROWS = 500
@@ -14,7 +14,7 @@ def _standardised(x: Floats) -> Floats:
 
 
 def _dissimilarity(x: Floats) -> Floats:
-    """1 − Pearson's correlation of every two rows, as the lower triangle in a row."""
+    """`1 − Pearson` of every two rows: the lower triangle, row by row, (n·(n−1)/2,)."""
     x = x - x.mean(1, keepdims=True)
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     return np.asarray(1 - (x @ x.T)[np.tril_indices(len(x), -1)])
@@ -28,20 +28,24 @@ def _dissimilarity(x: Floats) -> Floats:
     cost="pairs",
 )
 def parc(e: Embeddings, *, dimensions: int | None = 32, max_rows: int = MAX_ROWS, label_ties: str = "exact") -> float:
-    """Rank correlation, times 100, of how unlike two samples are in features and in labels.
+    """Rank correlation, times 100, of the dissimilarity of two samples in features and in labels.
 
-    Spearman between 1 − Pearson (over samples) of the features and of the one-hot labels; the features reduced to 32 principal
-    components (each turned so that its third moment is positive, since 1 − Pearson depends on their signs) and then standardised;
-    in -100..100. Above 500 rows a seeded class-balanced sample, its size in component `rows`.
-    O(rows²·D).
+    Formula: 100 times Spearman's correlation, over pairs of samples, of `1 − Pearson` of the features and of the one-hot labels. The
+    features are reduced to 32 principal components, each with the sign of a positive third moment since Pearson depends on their
+    signs, and then standardised.
 
-    dimensions=None takes no principal components and standardises each feature, as published code does by default: another
-    number (39 where 26 stands on the digits of scikit-learn).
+    Values: in −100..100.
 
-    label_ties="published" correlates the one-hot rows in floating point as published code does. All pairs of different classes are
-    tied there, and rounding breaks those ties by which two classes they are: another number, by up to 4 % on the golden inputs, that
-    changes with the order of the classes.
-    Abstains on one class, or a sample without variance over its dimensions.
+    Options: dimensions=None keeps all features and standardises each, as published code does by default: another number (39 instead
+    of 26 on the digits of scikit-learn). max_rows, the size of the sample. label_ties="published" correlates the one-hot rows in
+    floating point as published code does; all pairs of different classes are tied there, and rounding breaks those ties by the two
+    classes: another number, by up to 4 % on the golden inputs, that changes with the order of the classes.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, a sample without variance over its dimensions, or samples that are all equally dissimilar.
+
+    Cost: `O(rows²·D)`. Above 500 rows a seeded class-balanced sample, its size in component `rows`.
 
     Source: Bolya, Mittapalli, Hoffman, NeurIPS 2021.
     """
@@ -57,16 +61,15 @@ def parc(e: Embeddings, *, dimensions: int | None = 32, max_rows: int = MAX_ROWS
         left, values, _ = np.linalg.svd(x, full_matrices=False)
         x = (left * values)[:, : min(dimensions, len(x) - 1)]
         x = x * np.where((x**3).sum(0) < 0, -1, 1)
-    unlike = _dissimilarity(_standardised(x))
+    features = _dissimilarity(_standardised(x))
     lower = np.tril_indices(len(y), -1)
     if label_ties == "published":
         labels = 1 - np.asarray(np.corrcoef(np.eye(len(e.classes))[y]))[lower]
-    else:  # of one-hot rows, 1 − Pearson takes two values alone
+    else:  # 1 − Pearson of one-hot rows has two values only, and ranks depend on their order alone
         labels = (y[:, None] != y)[lower].astype(np.float64)
-    known = np.isfinite(unlike)
-    if not known.all():
+    if not np.isfinite(features).all():
         raise Abstain("a sample has no variance over its dimensions, hence no correlation with others")
-    a, b = rankdata(unlike), rankdata(labels)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        raise Abstain("all samples are equally unlike each other")
-    return 100 * float(np.corrcoef(a, b)[0, 1])
+    feature_ranks, label_ranks = rankdata(features), rankdata(labels)
+    if np.ptp(feature_ranks) == 0 or np.ptp(label_ranks) == 0:
+        raise Abstain("all samples are equally dissimilar")
+    return 100 * float(np.corrcoef(feature_ranks, label_ranks)[0, 1])

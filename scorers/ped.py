@@ -11,13 +11,13 @@ STEPS = 6
 
 
 def repulsion(means: Floats, radii: Floats, time: float, reach: float) -> Floats:
-    """(C, D) how far each class moves: away from every other one that it overlaps with, along the line of their means."""
-    apart = means[:, None] - means
-    distance = np.sqrt((apart**2).sum(2))
+    """(C, D) shift of each class: away from every other class that it overlaps with, along the line of their means."""
+    difference = means[:, None] - means  # (C, C, D)
+    distance = np.sqrt((difference**2).sum(2))  # (C, C)
     force = np.maximum(reach * (radii[:, None] + radii) - distance, 0)
     length = np.minimum(0.5 * time**2 * force, force)
     with np.errstate(invalid="ignore", divide="ignore"):
-        direction = np.where(distance[:, :, None] > 0, apart / distance[:, :, None], 0)
+        direction = np.where(distance[:, :, None] > 0, difference / distance[:, :, None], 0)
     return np.asarray((length[:, :, None] * direction).sum(1))
 
 
@@ -25,15 +25,23 @@ def repulsion(means: Floats, radii: Floats, time: float, reach: float) -> Floats
 def ped(e: Embeddings, *, time: float = 0.1, reach: float = 0.6, exit_ratio: float = 0.5, then: str = "sfda") -> float:
     """SFDA, or LogME, of the features after up to six steps in which overlapping classes push each other apart.
 
-    Rows standardised by mean and deviation (floor 1e-3) of the same model's features in general; class means μ, radii
-    R_c = √Σ_d var_cd; for every two classes f = max(.6(R_a + R_b) − ‖μ_a − μ_b‖, 0), and each moves away from the other along the
-    line of means by min(½t²f, f), t = .1; every sample moves with its class. Stops after six steps, or when the classes' summed
-    movement has fallen to half the first step's. Then the standardising is undone. O(6·C²·D) and a copy of the rows.
-    Abstains on one class, or classes without spread.
+    Formula: rows standardised by the mean and deviation (floor 1e-3) of the model's features over many tasks; class means μ, radii
+    `R_c = √Σ_d var_cd`. For every two classes `f = max(.6·(R_a + R_b) − ‖μ_a − μ_b‖, 0)`, and each moves away from the other along the
+    line of the means by `min(½·t²·f, f)`, t = .1; every sample moves with its class. The steps end after six, or when the summed
+    movement has fallen to half that of the first. Then the standardisation is inverted and `sfda` applied.
+
+    Values: those of `sfda`, in 0..1, or of `logme`.
+
+    Options: time is t; reach is the factor .6; exit_ratio is the half; then, "sfda" or "logme".
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, or classes without spread.
+
+    Cost: `O(6·C²·D)`, a copy of the rows, and the cost of `sfda` or `logme`.
 
     Source: Li et al., ICCV 2023.
     """
-    assert e.general is not None
     if then not in ("sfda", "logme"):
         raise ValueError(f"then is '{then}'; give 'sfda' or 'logme'")
     need_two_classes(e)
@@ -49,5 +57,5 @@ def ped(e: Embeddings, *, time: float = 0.1, reach: float = 0.6, exit_ratio: flo
         first = first or length
         if (length <= exit_ratio * first and step) or not length:
             break
-    apart = Embeddings(e.image + (moved * scale)[e.y], e.labels, block_rows=e.block_rows)
-    return float((sfda if then == "sfda" else logme)(apart))
+    separated = Embeddings(e.image + (moved * scale)[e.y], e.labels, block_rows=e.block_rows)
+    return sfda(separated) if then == "sfda" else logme(separated)

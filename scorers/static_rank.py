@@ -1,17 +1,26 @@
-"""The static ranking: a list of models that never looks at the task."""
+"""The static ranking: the order of the models on the other tasks, which ignores the task itself."""
 
-from scorers._contract import Abstain, scorer
-from scorers._embeddings import Embeddings
+from scorers._contract import scorer
+from scorers._embeddings import Abstain, Embeddings
 
 
-@scorer(needs={"ledger"}, predicts={"gain": +1, "accuracy": +1, "forgetting": +1}, cost="sums")
+@scorer(needs={"ledger"}, predicts={"gain": +1, "accuracy": +1, "forgetting": +1}, baseline=True, cost="sums")
 def static_rank(e: Embeddings) -> float:
-    """The model's mean rank on the other tasks, 0 the worst of the pool and 1 the best.
+    """Mean rank of the model on the other tasks.
 
-    Ranked by the measured target itself (gain, accuracy or forgetting) under the same technique. A score that does not beat this
-    says nothing about the task. Baseline.
+    Formula: the mean over the other tasks of the model's rank in the pool, by the measured target itself (gain, accuracy or
+    forgetting) under the same technique. A score that does not exceed this baseline adds no information about the task.
+
+    Values: in 0..1, 0 for the lowest model of the pool and 1 for the highest.
+
+    Orientation: a higher score predicts more of the target, whichever it is.
+
+    Abstains: where no other task was measured on two models or more.
+
+    Cost: `O(tasks)`.
+
+    Source: none; a baseline.
     """
-    assert e.ledger is not None
     if not len(e.ledger):
         raise Abstain("there is no other task measured on two models or more")
     return float(e.ledger.mean())

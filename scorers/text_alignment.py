@@ -1,4 +1,4 @@
-"""How close images lie to the text of their own class."""
+"""The similarity of images to the text of their own class."""
 
 import numpy as np
 
@@ -10,7 +10,16 @@ from scorers._embeddings import Embeddings
 def text_alignment(e: Embeddings) -> float:
     """Mean similarity of an image to the text of its class.
 
-    mean_i ⟨x_i, t_{y_i}⟩, in -1..1 on unit rows. Read from the class sums.
+    Formula: `mean_i ⟨x_i, t_{y_i}⟩`.
+
+    Values: in −1..1 on unit rows.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: never.
+
+    Cost: `O(C·D)` after the shared pass.
+
+    Source: Wang and Isola, ICML 2020.
     """
-    assert e.text is not None
     return float((e.statistics.sums * e.text.astype(np.float64)[e.classes]).sum()) / e.n

@@ -12,27 +12,36 @@ EPSILON = 1e-4
 
 
 def _rate(blocks: Iterator[Floats], n: int, d: int) -> float:
-    """R of n rows that come in blocks: by their inner products where they are fewer than dimensions."""
+    """`R(Z)` of n rows that come in blocks; from ZZ' (n, n) instead of Z'Z (D, D) where that is smaller."""
     if n < d:
         z = np.concatenate(list(blocks))
-        small = z @ z.T
+        gram = z @ z.T
     else:
-        small = np.zeros((d, d))
+        gram = np.zeros((d, d))
         for z in blocks:
-            small += z.T @ z
-    small /= n * EPSILON
-    small[np.diag_indices_from(small)] += 1
-    return 0.5 * float(np.linalg.slogdet(small)[1])
+            gram += z.T @ z
+    gram /= n * EPSILON
+    gram[np.diag_indices_from(gram)] += 1
+    return 0.5 * float(np.linalg.slogdet(gram)[1])
 
 
 @scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="huang2022transrate")
 def transrate(e: Embeddings, *, weights: str = "uniform") -> float:
-    """Coding rate of all features minus the mean coding rate of one class's.
+    """Coding rate of all features minus the mean coding rate of the features of one class.
 
-    R(Z) − mean_c R(Z_c) with R(Z) = ½ logdet(I + Z'Z/(nε)), ε = 1e-4, Z centred by the global mean (the classes too). In nats;
-    grows with D. weights="uniform" takes the mean over classes as published code does, "prior" weighs them by size as the
-    paper does; they differ under imbalance. O(N·D·min(D, n_c)).
-    Abstains on one class.
+    Formula: `R(Z) − mean_c R(Z_c)` with `R(Z) = ½·logdet(I + Z'Z/(n·ε))`, n the number of rows of Z, `ε = 1e-4`; Z (N, D) is centred by
+    the global mean, the classes too.
+
+    Values: in nats, unbounded; grows with D.
+
+    Options: weights of the mean over classes, "uniform" as in published code, or "prior" by class size as in the paper; the two differ
+    where classes are imbalanced.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class.
+
+    Cost: `O(Σ_c n_c·D·min(D, n_c) + D³)`.
 
     Source: Huang et al., ICML 2022.
     """
@@ -41,7 +50,7 @@ def transrate(e: Embeddings, *, weights: str = "uniform") -> float:
     need_two_classes(e)
     s = e.statistics
     values, _ = e.scatter_eigen
-    whole = 0.5 * float(np.log1p(values / (e.n * EPSILON)).sum())
+    whole = 0.5 * float(np.log1p(values / (e.n * EPSILON)).sum())  # logdet from the eigenvalues of Z'Z
     rates = []
     for c, blocks in groupby(e.class_blocks(), key=lambda block: block[0]):
         rates.append(_rate((z - s.mean for _, z in blocks), int(s.counts[c]), e.d))

@@ -1,19 +1,25 @@
-"""By how much the zero-shot classifier is right."""
+"""The margin of the zero-shot classifier."""
 
-from scorers._contract import Abstain, scorer
-from scorers._embeddings import Embeddings
+from scorers._contract import scorer
+from scorers._embeddings import Abstain, Embeddings
 
 
-@scorer(needs={"image", "text", "labels", "logit_scale"}, predicts={"accuracy": +1}, cost="sums")
+@scorer(needs={"image", "text", "labels", "logit_scale"}, predicts={"accuracy": +1}, baseline=True, cost="sums")
 def zero_shot_margin(e: Embeddings) -> float:
-    """Mean of the logit of the own class less the best other logit, zero-shot.
+    """Mean of the zero-shot logit of the own class minus the largest other logit.
 
-    scale · mean_i (⟨x_i, t_{y_i}⟩ − max_{c ≠ y_i} ⟨x_i, t_c⟩). A baseline that sees how sure the model is. O(N·C·D), shared with
-    `zero_shot_accuracy`.
-    Abstains on one class text.
+    Formula: `scale·mean_i (⟨x_i, t_{y_i}⟩ − max_{c≠y_i} ⟨x_i, t_c⟩)`.
+
+    Values: in logits, unbounded; above 0 where the classifier is correct.
+
+    Orientation: a higher score predicts higher accuracy. Unlike the accuracy, it reflects the classifier's confidence.
+
+    Abstains: on one class text.
+
+    Cost: `O(N·C·D)`, shared with `zero_shot_accuracy`.
+
+    Source: none; a baseline.
     """
-    assert e.text is not None
-    assert e.logit_scale is not None
     if len(e.text) < 2:
         raise Abstain("needs at least 2 classes, found 1")
     return e.logit_scale * e.zero_shot.margin

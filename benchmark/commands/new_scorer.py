@@ -1,4 +1,4 @@
-"""Writing a new scorer with its test: into this tree, or as a small package of its own."""
+"""Template of a new scorer and its test: into this repository, or as a package of its own."""
 
 import keyword
 from pathlib import Path
@@ -7,40 +7,48 @@ import scorers
 from benchmark.errors import UsageError
 
 SCORER = '''\
-"""{title}: say in one line what the idea is."""
+"""{title}: the idea in one line."""
 
 from scorers import Abstain, Embeddings, scorer
 
 
-@scorer(needs={{"image", "labels"}}, predicts={{"accuracy": +1}}, cite="")
+@scorer(needs={{"image", "labels"}}, predicts={{"accuracy": +1}}, baseline=True, cost="sums")
 def {name}(e: Embeddings) -> float:
-    """Share of the variance that lies between the class means: replace this baseline by your score.
+    """Share of the variance between the class means: replace this baseline, and `baseline=True` by `cite="key"`.
 
-    tr(between)/tr(total), in 0..1. Read from the shared sums: O(C·D).
+    Formula: `tr(between) / tr(total)`, the covariances of the class means and of all rows.
 
-    Source: where the score comes from.
+    Values: in 0..1.
+
+    Orientation: a higher score predicts higher accuracy.
+
+    Abstains: on one class, or equal rows.
+
+    Cost: `O(C·D)` after the shared pass.
+
+    Source: none; a baseline.
     """
     if len(e.classes) < 2:
         raise Abstain("needs at least 2 classes, found 1")
     s = e.statistics
     total = float(s.scatter.trace())
     if not total > 0:
-        raise Abstain("all rows are alike")
+        raise Abstain("all rows are equal")
     return float((s.counts[:, None] * (s.means - s.mean) ** 2).sum()) / total
 '''
 TEST = '''\
-"""{name}: the contract, and what it is by definition."""
+"""{name}: the contract, and agreement with its definition."""
 
 import numpy as np
 import pytest
 {imports}
 
 
-def test_it_keeps_the_contract():
-    assert [f"{{o.name}}: {{o.found}}; {{o.mend}}" for o in check_scorer({name}) if o.found] == []
+def test_it_passes_the_contract():
+    assert [f"{{o.name}}: {{o.failure}}; {{o.remedy}}" for o in check_scorer({name}) if o.failure] == []
 
 
-def test_it_is_what_its_definition_says():
+def test_it_equals_its_definition():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(30, 5)), np.arange(30) % 3
     means = np.stack([x[y == c].mean(0) for c in y])
@@ -67,7 +75,7 @@ only-include = ["{module}.py"]
 README = """\
 # {project}
 
-The transferability score `{name}` as a plugin. Once installed, `python -m benchmark run --scorers all` has it.
+The transferability score `{name}` as a plugin. Once installed, it is part of `python -m benchmark run --scorers all`.
 
 ```
 pip install .
@@ -78,19 +86,23 @@ pytest
 
 
 def new_scorer(name: str, package: Path | None) -> list[Path]:
-    """Write a working scorer and its test; returns the files. Raises UsageError, before anything is written, where that cannot be."""
+    """Write a working scorer and its test; returns the paths of the files.
+
+    package: the folder of a new package; None writes into this repository.
+    Raises UsageError, before anything is written, for an invalid or existing name, or where a file exists.
+    """
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_") or name != name.lower():
         raise UsageError(
-            f"'{name}' cannot be a scorer's name; give lower-case letters, digits and underscores, a letter first"
+            f"'{name}' is not a valid name of a scorer; give lower-case letters, digits and underscores, a letter first"
         )
     if name in scorers.registry().scorers:
-        raise UsageError(f"there is a scorer '{name}' already; choose another name")
+        raise UsageError(f"scorer '{name}' exists already; choose another name")
     module = f"{name}_scorer" if package else f"scorers.{name}"
     fields = {"name": name, "title": name.replace("_", " ").capitalize(), "module": module}
     if package:
         fields["imports"] = f"from {module} import {name}\n\nfrom scorers import Embeddings, check_scorer"
     else:
-        fields["imports"] = f"\nfrom scorers import Embeddings, {', '.join(sorted(['check_scorer', name]))}"
+        fields["imports"] = f"\nfrom scorers import Embeddings, check_scorer\nfrom {module} import {name}"
     fields["project"] = f"{name.replace('_', '-')}-scorer"
     if package:
         texts = {
@@ -103,12 +115,12 @@ def new_scorer(name: str, package: Path | None) -> list[Path]:
         tree = Path(scorers.__file__).parent
         if not (tree.parent / "pyproject.toml").exists():
             raise UsageError(
-                "this is an installed copy and no clone to write into; use --package DIR, or run this in a clone"
+                "the installed copy has no repository to write into; use --package DIR, or run this in a clone"
             )
         texts = {tree / f"{name}.py": SCORER, tree.parent / "tests" / "scorers" / f"test_{name}.py": TEST}
     for path in texts:
         if path.exists():
-            raise UsageError(f"{path}: is there already; move it away or choose another name")
+            raise UsageError(f"{path}: exists already; move it or choose another name")
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.format(**fields), encoding="utf-8")

@@ -90,7 +90,7 @@ def ledger_scores(ledger: pl.DataFrame, names: Sequence[str] | None) -> pl.DataF
                     try:
                         rows.append(row | {"score": function(e)})
                     except Exception as problem:
-                        rows.append(row | {"abstained": scorers.reason(problem)})
+                        rows.append(row | {"abstained": scorers.reason(problem), "raised": scorers.raised(problem)})
     return leaderboard.score_table(rows)
 
 

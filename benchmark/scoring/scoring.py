@@ -1,11 +1,9 @@
 """Scoring: run scorers over cached embeddings, through a cache of scores."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from benchmark.execution.parallel import parallel
 from benchmark.execution.progress import progress
 from benchmark.models import weights
 from benchmark.models.model import Model
+from benchmark.scoring.versions import score_version
 from benchmark.suites.suite import Suite
 from benchmark.tasks.cards import Card
 
@@ -48,40 +47,6 @@ def select_scorers(names: Sequence[str] | None) -> dict[str, Any]:
         if name not in known:
             raise unknown_name("scorer", name, known)
     return {name: known[name] for name in dict.fromkeys(names)}
-
-
-@lru_cache(maxsize=1)
-def _shared_code() -> str:
-    """Hash of the code that all scorers share, so that a change of it makes their cached scores stale."""
-    total = hashlib.sha256()
-    for path in sorted(Path(scorers.__file__).parent.glob("_*.py")):
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
-
-
-@cache
-def _code(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-
-
-def _modules(name: str, seen: set[str]) -> set[str]:
-    """The files of a scorer's module and of the modules of this package that it takes functions from."""
-    module = sys.modules.get(name)
-    path = getattr(module, "__file__", None)
-    if path is None or path in seen:
-        return seen
-    seen.add(path)
-    for value in vars(module).values():
-        if str(getattr(value, "__module__", "")).startswith("scorers."):
-            _modules(value.__module__, seen)
-    return seen
-
-
-def _version(function: Any) -> str:
-    """What decides a scorer's number besides the embeddings: its declared version, parameters and code."""
-    spec = function.spec
-    own = "/".join(_code(path) for path in sorted(_modules(spec.function.__module__, set())))
-    return f"{spec.version}/{own}/{_shared_code()}/{json.dumps(spec.parameters, sort_keys=True, default=str)}"
 
 
 def _posterior(images: NDArray[np.float32], words: NDArray[np.float32], scale: float) -> NDArray[Any]:
@@ -180,12 +145,12 @@ def _wanted(suite: Suite, model: Model, names: Iterable[str]) -> dict[str, str]:
     for name in names:
         context = {need: pool[need]() for need in POOL_NEEDS if need in functions[name].spec.needs}
         suffix = f"/{key_digest({'kind': 'pool', **context})[:16]}" if context else ""
-        kept[name] = f"{name}@{_version(functions[name])}{suffix}"
+        kept[name] = f"{name}@{score_version(functions[name].spec)}{suffix}"
     return kept
 
 
 def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], root: Path) -> dict[str, Any]:
-    """The named scorers' results on one (model, task): {name: {score, abstained, seconds, components}}.
+    """The named scorers' results on one (model, task): {name: {score, abstained, raised, seconds, components}}.
 
     Computes and keeps those that the cache lacks; another process that wants the same waits for them.
     """
@@ -199,6 +164,7 @@ def score_cell(suite: Suite, model: Model, card: Card, names: Sequence[str], roo
                 wanted[name]: {
                     "score": result["scores"][name],
                     "abstained": result["abstained"].get(name, ""),
+                    "raised": result["raised"].get(name, ""),
                     "seconds": result["seconds"][name],
                     "components": result["components"].get(name, {}),
                 }
@@ -244,6 +210,7 @@ def _score_rows(name: str, function: Any, task: str, results: Mapping[str, Mappi
     """One scorer's rows on one task; a pool-relative score is combined over the models."""
     values: dict[str, float | None] = {model: result["score"] for model, result in results.items()}
     reasons = {model: result["abstained"] for model, result in results.items()}
+    raised = {model: result["raised"] for model, result in results.items()}
     if function.spec.pool:
         pool = [model for model, result in results.items() if result["components"]]
         try:
@@ -253,6 +220,7 @@ def _score_rows(name: str, function: Any, task: str, results: Mapping[str, Mappi
         except Exception as problem:
             values |= dict.fromkeys(pool, None)
             reasons |= dict.fromkeys(pool, scorers.reason(problem))
+            raised |= dict.fromkeys(pool, scorers.raised(problem))
     return [
         {
             "scorer": name,
@@ -260,6 +228,7 @@ def _score_rows(name: str, function: Any, task: str, results: Mapping[str, Mappi
             "task": task,
             "score": values[model],
             "abstained": reasons[model],
+            "raised": raised[model],
             "seconds": result["seconds"],
         }
         for model, result in results.items()
@@ -274,6 +243,6 @@ def report_load_failures() -> None:
 
 def report_raised(scores: pl.DataFrame) -> None:
     """Name on stderr the scorers that raised, with the first reason: a fault of theirs, where an abstention is none."""
-    raised = scores.filter(pl.col("abstained").str.starts_with("raised "))
+    raised = scores.filter(pl.col("raised") != "")
     for (name,), rows in raised.group_by("scorer", maintain_order=True):
         print(f"scorer '{name}' abstains on {len(rows)} cells: {rows['abstained'][0]}", file=sys.stderr)

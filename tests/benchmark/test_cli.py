@@ -125,7 +125,7 @@ def test_score_prints_tables_too(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ({"labels": None}, "field 'labels' is missing; found image, text"),
         ({"labels": np.arange(39) % 2}, "labels: shape (39,) where image has 40 rows"),
         ({"labels": np.arange(40)}, "labels: class 39 is outside the 2 classes"),
-        ({"image": np.full((40, 8), np.nan)}, "image: row 0 holds NaN or Inf"),
+        ({"image": np.full((40, 8), np.nan)}, "image: row 0 contains NaN or Inf"),
         ({"text": np.ones((2, 3))}, "text: has 3 dimensions where image has 8"),
         ({"source_probs": np.ones((40, 3))}, "source_probs: its rows are not distributions"),
         ({"logit_scale": np.array([1.0, 2.0])}, "logit_scale: should be one number, found shape (2,)"),

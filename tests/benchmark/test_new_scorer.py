@@ -1,4 +1,4 @@
-"""A scorer from the template, and a plugin package installed into an environment of its own."""
+"""A scorer from the template, and a plugin package installed into its own environment."""
 
 import json
 import os
@@ -19,9 +19,9 @@ EXAMPLE = ROOT / "examples" / "nearest-text"
 
 
 def test_a_package_from_the_template_works(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "benchmark", "new-scorer", "spread_out", "--package", "plugin"]
-    made = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert {Path(line).name for line in made.stdout.splitlines()} == {
+    arguments = [sys.executable, "-m", "benchmark", "new-scorer", "spread_out", "--package", "plugin"]
+    written = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert {Path(line).name for line in written.stdout.splitlines()} == {
         "spread_out_scorer.py", "test_spread_out.py", "pyproject.toml", "README.md"
     }  # fmt: skip
     plugin = tmp_path / "plugin"
@@ -38,12 +38,12 @@ def test_a_package_from_the_template_works(tmp_path: Path) -> None:
         cwd=plugin, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "FAILED  citation" in checked.stdout or checked.returncode == 0
-    again = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    again = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
-def test_a_scorer_in_the_tree_is_found_at_once(tmp_path: Path) -> None:
+def test_a_new_file_in_the_repository_is_discovered(tmp_path: Path) -> None:
     for name in ("scorers", "benchmark", "leaderboard", "datasets"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("weights", "gains", "__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -80,29 +80,29 @@ def test_a_scorer_in_the_tree_is_found_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["new-scorer", "iimm"], "there is a scorer 'iimm' already"),
-        (["new-scorer", "My-Score"], "'My-Score' cannot be a scorer's name"),
-        (["new-scorer", "class"], "'class' cannot be a scorer's name"),
+        (["new-scorer", "iimm"], "scorer 'iimm' exists already"),
+        (["new-scorer", "My-Score"], "'My-Score' is not a valid name of a scorer"),
+        (["new-scorer", "class"], "'class' is not a valid name of a scorer"),
         (["check-scorer", "imm"], "unknown scorer 'imm': did you mean iimm"),
         (["check-scorer", "nowhere:f"], "'nowhere:f' cannot be loaded: ModuleNotFoundError"),
         (["check-scorer", "json:f"], "'json:f' cannot be loaded: AttributeError"),
     ],
 )
-def test_wrong_names_are_said(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_name_is_reported(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert message in capsys.readouterr().err
 
 
-def test_a_scorer_that_fails_the_contract_ends_with_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scorer_that_fails_the_contract_exits_with_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-scorer", "json:dumps"]) == 1
-    said = capsys.readouterr()
-    assert "FAILED  declared: it is decorated as a scorer, but it carries no declaration; put @scorer" in said.out
-    assert "1 of 1 checks failed: declared" in said.err
+    output = capsys.readouterr()
+    assert "FAILED  declared: it is decorated as a scorer, but it has no declaration; put @scorer" in output.out
+    assert "1 of 1 checks failed: declared" in output.err
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """An environment of its own, that sees this one's packages, with the example plugin built and installed into it by pip."""
+    """Run Python in a new environment that sees the packages of this one, with the example plugin installed into it by pip."""
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
     python = folder / "env" / "bin" / "python"
@@ -120,7 +120,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., "subp
     return run
 
 
-def test_the_example_plugin_is_installed_and_run(
+def test_the_example_plugin_is_installed_and_scored(
     environment: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
     listed = environment("-m", "benchmark", "list", "scorers")
@@ -141,4 +141,4 @@ def test_the_example_plugin_is_installed_and_run(
             cwd=tmp_path,
         ).returncode
         == 2
-    )  # it is in that environment, not in this one
+    )  # installed in that environment only

@@ -319,10 +319,9 @@ def test_a_bad_row_of_a_ledger_is_named(old: str, new: str, message: str, own: P
 
 def test_scores_of_one_scorer_become_stale_with_those_it_is_made_of() -> None:
     import scorers
+    from benchmark.scoring.versions import source_files
 
-    modules = {
-        Path(path).stem for path in score._modules(scorers.registry().scorers["ped"].spec.function.__module__, set())
-    }
+    modules = {path.stem for path in source_files(scorers.ped.spec)}
     assert {"ped", "sfda", "logme"} <= modules
 
 

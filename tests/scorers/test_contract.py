@@ -1,6 +1,9 @@
-"""The decorator, the search for scorers, and running many of them."""
+"""The decorator, the discovery of scorers, and running many of them."""
 
+import builtins
+import inspect
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -15,7 +18,7 @@ import scorers
 from scorers import Abstain, Embeddings, discover, score_embeddings, scorer
 
 IMAGE = Embeddings(np.eye(4), [0, 0, 1, 1])
-PROMISED = [
+CORE_SCORERS = [
     "iimm",
     "iimm_inter",
     "iimm_intra",
@@ -41,18 +44,18 @@ PROMISED = [
 ]
 
 
-def test_the_scorers_there_are() -> None:
-    assert set(PROMISED) <= set(scorers.registry().scorers)
+def test_core_scorers_are_registered_and_exported() -> None:
+    assert set(CORE_SCORERS) <= set(scorers.registry().scorers)
     assert not scorers.registry().failures
-    for name in PROMISED:
+    for name in CORE_SCORERS:
         assert getattr(scorers, name) is scorers.registry().scorers[name]
 
 
 @pytest.mark.parametrize("name", sorted(scorers.registry().scorers))
-def test_every_scorer_explains_itself(name: str) -> None:
+def test_every_scorer_has_a_summary_and_a_source(name: str) -> None:
     spec = scorers.registry().scorers[name].spec
     assert spec.summary.endswith(".")
-    assert spec.cite or "baseline" in (spec.function.__doc__ or "").lower()
+    assert spec.cite or spec.baseline
     assert all(parameter for parameter in spec.parameters)
 
 
@@ -60,22 +63,24 @@ def test_every_citation_has_a_reference() -> None:
     cited = {f.spec.cite for f in scorers.registry().scorers.values()} - {""}
     entries = re.findall(r"^@\w+\{(\w+),$", scorers.bibtex(), re.M)
     assert sorted(cited) == sorted(entries)
+    assert list(scorers.references()) == entries
+    assert "".join(scorers.references().values()) == scorers.bibtex()
 
 
-def test_missing_needs_abstain_with_the_reason() -> None:
+def test_a_missing_input_abstains_with_the_reason() -> None:
     with pytest.raises(Abstain, match="needs class text embeddings"):
         scorers.iimm(IMAGE)
     with pytest.raises(Abstain, match="needs a posterior over a source vocabulary"):
         scorers.leep(IMAGE)
     with pytest.raises(Abstain, match="needs the model's measured ranks on other tasks"):
-        scorers.registry().scorers["static_rank"](IMAGE)
+        scorers.static_rank(IMAGE)
 
 
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
-        (float("nan"), "the score came out as nan"),
-        (float("inf"), "the score came out as inf"),
+        (float("nan"), "the score is nan"),
+        (float("inf"), "the score is inf"),
         ("0.5", "raised TypeError: the score should be one number, but is '0.5'"),
         (np.ones(3), "raised TypeError: the score should be one number"),
         (None, "raised TypeError: the score should be one number, but is None"),
@@ -84,7 +89,7 @@ def test_missing_needs_abstain_with_the_reason() -> None:
         (Abstain("too little"), "too little"),
     ],
 )
-def test_a_scorer_that_gives_no_number_abstains_and_the_rest_goes_on(outcome: object, reason: str) -> None:
+def test_a_scorer_without_a_finite_number_abstains_and_the_others_run_on(outcome: object, reason: str) -> None:
     @scorer(needs={"image"})
     def odd(e: Embeddings) -> object:
         if isinstance(outcome, Exception):
@@ -99,18 +104,19 @@ def test_a_scorer_that_gives_no_number_abstains_and_the_rest_goes_on(outcome: ob
     assert result["scores"] == {"odd": None, "even": 2.0}
     assert result["abstained"]["odd"].startswith(reason)
     assert "\n" not in result["abstained"]["odd"]
+    assert result["raised"] == ({"odd": reason.split()[1].rstrip(":")} if reason.startswith("raised") else {})
     assert set(result["seconds"]) == {"statistics", "odd", "even"}
 
 
-def test_a_pool_relative_scorer_shows_components_and_abstains(random_embeddings: Callable[..., Embeddings]) -> None:
+def test_a_pool_relative_scorer_abstains_and_shows_its_components(random_embeddings: Callable[..., Embeddings]) -> None:
     result = score_embeddings(random_embeddings(n=100, d=70), ["ncti"])
     assert result["scores"] == {"ncti": None}
     assert set(result["components"]["ncti"]) == {"ncc", "seli", "vc"}
     assert "pool" in result["abstained"]["ncti"]
 
 
-def test_wrong_declarations_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"needs \['texts'\]: not known"):
+def test_invalid_declarations_are_rejected() -> None:
+    with pytest.raises(ValueError, match=r"needs \['texts'\]: unknown"):
         scorer(needs={"texts"})
     with pytest.raises(ValueError, match="predicts"):
         scorer(needs={"image"}, predicts={"gains": 1})
@@ -118,7 +124,34 @@ def test_wrong_declarations_are_refused() -> None:
         scorer(needs={"image"}, predicts={"gain": 2})
 
 
-def test_time_of_shared_statistics_is_booked_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scorer_cannot_be_undirected_and_predict() -> None:
+    with pytest.raises(ValueError, match="undirected"):
+        scorer(needs={"image"}, predicts={"gain": 1}, undirected=True)
+
+
+def test_a_star_import_shadows_no_builtin_or_standard_module() -> None:
+    assert not {*dir(builtins), *sys.stdlib_module_names} & set(scorers.__all__)
+    assert all(hasattr(scorers, name) for name in scorers.__all__)
+
+
+def test_a_scorer_is_documented_and_pickled_as_a_function() -> None:
+    assert inspect.signature(scorers.parc).parameters["dimensions"].default == 32
+    assert pickle.loads(pickle.dumps(scorers.logme)) is scorers.logme
+
+
+SECTIONS = ["Formula", "Values", "Orientation", "Abstains", "Cost", "Source"]
+
+
+@pytest.mark.parametrize("name", sorted(scorers.registry().scorers))
+def test_every_docstring_has_the_sections_of_a_reference_page(name: str) -> None:
+    spec = scorers.registry().scorers[name].spec
+    paragraphs = (inspect.getdoc(spec.function) or "").split("\n\n")
+    headings = [paragraph.partition(":")[0] for paragraph in paragraphs[1:]]
+    assert [heading for heading in headings if heading != "Options"] == SECTIONS
+    assert ("Options" in headings) == bool(spec.parameters)
+
+
+def test_time_of_shared_statistics_is_reported_separately(monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     import scorers._embeddings as module
@@ -139,7 +172,7 @@ PLUGIN = (
 )
 
 
-def test_a_file_in_the_folder_is_a_scorer_and_a_broken_one_is_said(
+def test_files_of_a_folder_are_scorers_and_broken_ones_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "dropped"
@@ -150,14 +183,14 @@ def test_a_file_in_the_folder_is_a_scorer_and_a_broken_one_is_said(
     (folder / "wrong.py").write_text("def (")
     (folder / "again.py").write_text(PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
-    found = discover(folder, "dropped", entry_points=False)
-    assert found.scorers["mine"](IMAGE) == 4
-    assert found.failures["broken"].startswith("cannot be imported: ModuleNotFoundError")
-    assert "SyntaxError" in found.failures["wrong"]
-    assert any("named like another" in reason for reason in found.failures.values())
+    discovered = discover(folder, "dropped", entry_points=False)
+    assert discovered.scorers["mine"](IMAGE) == 4
+    assert discovered.failures["broken"].startswith("cannot be imported: ModuleNotFoundError")
+    assert "SyntaxError" in discovered.failures["wrong"]
+    assert any("has the name of another" in reason for reason in discovered.failures.values())
 
 
-def test_a_dropped_in_file_may_use_the_other_scores_by_name(tmp_path: Path) -> None:
+def test_a_new_file_is_discovered_and_can_import_other_scorers_by_name(tmp_path: Path) -> None:
     root = Path(scorers.__file__).parent
     shutil.copytree(root, tmp_path / "scorers", ignore=shutil.ignore_patterns("__pycache__"))
     uses = "from scorers import logme, sfda, scorer\n\n@scorer(needs={{'image', 'labels'}})\ndef {0}(e):\n    'Mine.'\n    return logme(e) + sfda(e)\n"
@@ -166,13 +199,14 @@ def test_a_dropped_in_file_may_use_the_other_scores_by_name(tmp_path: Path) -> N
     code = (
         "import numpy as np, scorers\n"
         "e = scorers.Embeddings(np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2)\n"
-        "assert scorers.a_first(e) == scorers.z_last(e) == scorers.logme(e) + scorers.sfda(e)\n"
+        "found = scorers.registry().scorers\n"
+        "assert found['a_first'](e) == found['z_last'](e) == scorers.logme(e) + scorers.sfda(e)\n"
         "assert not scorers.registry().failures\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
-def test_installed_plugins_are_found_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_plugins_are_discovered_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_package.py").write_text(PLUGIN + "\nnothing = 1\n")
     info = tmp_path / "my_package-1.0.dist-info"
     info.mkdir()
@@ -181,13 +215,13 @@ def test_installed_plugins_are_found_by_entry_point(tmp_path: Path, monkeypatch:
         "[benchmark.scorers]\nmine = my_package:mine\ngone = my_package:gone\nnothing = my_package:nothing\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    found = discover(tmp_path / "none", "none")
-    assert found.scorers["mine"](IMAGE) == 4
-    assert "AttributeError" in found.failures["gone"]
-    assert "is not a scorer" in found.failures["nothing"]
+    discovered = discover(tmp_path / "none", "none")
+    assert discovered.scorers["mine"](IMAGE) == 4
+    assert "AttributeError" in discovered.failures["gone"]
+    assert "is not a scorer" in discovered.failures["nothing"]
 
 
-def test_a_plugin_joins_the_run_of_all_scorers(tmp_path: Path) -> None:
+def test_a_plugin_is_part_of_all_scorers(tmp_path: Path) -> None:
     (tmp_path / "my_package.py").write_text(
         PLUGIN + "\n@scorer(needs={'image'})\ndef bad(e):\n    return float('nan')\n"
     )
@@ -208,6 +242,6 @@ def test_a_plugin_joins_the_run_of_all_scorers(tmp_path: Path) -> None:
     )
     result = json.loads(done.stdout)
     assert result["scores"]["mine"] == 4
-    assert result["abstained"]["bad"] == "the score came out as nan"
+    assert result["abstained"]["bad"] == "the score is nan"
     assert result["scores"]["h_score"] is not None
     assert "scorer 'gone' cannot be loaded" in done.stderr

@@ -1,4 +1,4 @@
-"""Each score against a slow definition written down independently: pairs one by one, matrices in full, scikit-learn's own parts."""
+"""Each score against an independent slow definition: loops over pairs, full matrices, estimators of scikit-learn."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import scorers
 from scorers import Embeddings
-from scorers.linear_probe import folds_of
+from scorers.linear_probe import folds
 
 
 def parts(e: Embeddings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -253,7 +253,7 @@ def concept_variance(e: Embeddings) -> float:
 
 def linear_probe(e: Embeddings) -> float:
     x, y, _ = parts(e)
-    fold = folds_of(e)
+    fold = folds(e)
     right = 0
     for k in range(5):
         fitted = RidgeClassifier(alpha=1.0).fit(x[fold != k], y[fold != k])
@@ -262,7 +262,7 @@ def linear_probe(e: Embeddings) -> float:
 
 
 def pactran(e: Embeddings, gamma: bool) -> float:
-    """With Q in full."""
+    """With Q (N, Z) as a full matrix."""
     p, y = np.array(e.source_probs), e.y
     onehot = np.eye(y.max() + 1)[y]
     n, c = onehot.shape
@@ -320,11 +320,11 @@ def emms(e: Embeddings) -> float:
     x, *views = ((a - a.mean(0)) / a.std(0) for a in (x, *views))
     w = lstsq(x, np.mean(views, 0), rcond=None)[0]
     weights = lstsq(np.stack([v.ravel() for v in views], 1), (x @ w).ravel(), rcond=None)[0]
-    found = minimize(
+    optimum = minimize(
         lambda p: ((p - weights) ** 2).sum(), np.full(len(views), 1 / len(views)), bounds=[(0, 1)] * len(views),
         constraints={"type": "eq", "fun": lambda p: p.sum() - 1}, tol=1e-14,
     )  # fmt: skip
-    return -((x @ w - sum(p * v for p, v in zip(found.x, views, strict=True))) ** 2).sum() / views[0].size
+    return -((x @ w - sum(p * v for p, v in zip(optimum.x, views, strict=True))) ** 2).sum() / views[0].size
 
 
 def ped(e: Embeddings) -> float:
@@ -372,7 +372,7 @@ SLOW: dict[str, tuple[Callable[[Embeddings], float], Callable[[Embeddings], floa
     "cka_text": (scorers.cka_text, cka_text),
     "ncc": (scorers.ncc, ncc),
     "silhouette": (scorers.silhouette, lambda e: silhouette_score(np.array(e.image), e.y, metric="cosine")),
-    "int": (scorers.registry().scorers["int"], int_),
+    "int": (scorers.int_, int_),
     "concept_variance": (scorers.concept_variance, concept_variance),
     "linear_probe": (scorers.linear_probe, linear_probe),
     "pactran_dirichlet": (scorers.pactran_dirichlet, lambda e: pactran(e, gamma=False)),
@@ -391,14 +391,14 @@ SLOW: dict[str, tuple[Callable[[Embeddings], float], Callable[[Embeddings], floa
 def test_score_equals_its_slow_definition(
     name: str, n: int, d: int, classes: int, random_embeddings: Callable[..., Embeddings]
 ) -> None:
-    ours, slow = SLOW[name]
+    fast, slow = SLOW[name]
     e = random_embeddings(n, d, classes, seed=n)
-    assert ours(e) == pytest.approx(slow(e), rel=1e-7)
+    assert fast(e) == pytest.approx(slow(e), rel=1e-7)
 
 
 @pytest.mark.parametrize(("name", "slow"), [("parc", parc), ("pactran_gaussian", pactran_gaussian)])
 @pytest.mark.parametrize(("n", "d", "classes"), [(60, 7, 3), (40, 90, 4), (50, 40, 2)])
-def test_scores_by_search_or_ranks_equal_theirs(
+def test_scores_by_optimisation_or_ranks_are_close_to_their_slow_definition(
     name: str,
     slow: Callable[[Embeddings], float],
     n: int,
@@ -410,7 +410,7 @@ def test_scores_by_search_or_ranks_equal_theirs(
     assert scorers.registry().scorers[name](e) == pytest.approx(slow(e), rel=1e-4)
 
 
-def test_etran_equals_scikit_learns_parts(random_embeddings: Callable[..., Embeddings]) -> None:
+def test_etran_agrees_with_scikit_learn(random_embeddings: Callable[..., Embeddings]) -> None:
     e = random_embeddings(150, 30, 4)
     x, y, t = parts(e)
     lda = LinearDiscriminantAnalysis(solver="lsqr").fit(x, y)
@@ -423,25 +423,25 @@ def test_etran_equals_scikit_learns_parts(random_embeddings: Callable[..., Embed
     assert scorers.etran(vision_only) == pytest.approx(scorers.etran(e))
     with pytest.raises(scorers.Abstain, match="needs logits"):
         scorers.etran(Embeddings(e.image, e.labels, text=e.text))
-    combine = scorers.registry().scorers["etran"].spec.pool
+    combine = scorers.etran.spec.pool
     assert combine([{"energy": 1.0, "lda": 0.9}, {"energy": 3.0, "lda": 0.5}]) == pytest.approx([0.85, 0.15])
 
 
-def test_nleep_is_leep_of_a_mixture_and_says_its_spread(random_embeddings: Callable[..., Embeddings]) -> None:
+def test_nleep_is_leep_of_a_mixture_and_reports_its_spread(random_embeddings: Callable[..., Embeddings]) -> None:
     e = random_embeddings(300, 20, 3)
     result = scorers.score_embeddings(e, ["nleep"])
     share = np.bincount(e.y) / e.n
     assert (share * np.log(share)).sum() < result["scores"]["nleep"] < 0
     assert 0 < result["components"]["nleep"]["spread"] < 0.2
-    apart = Embeddings(np.array(e.image) + 3 * np.eye(3, 20)[e.y], e.y)
-    assert scorers.nleep(apart) == pytest.approx(0, abs=0.02)
-    low = PCA(0.8, svd_solver="full").fit_transform(np.array(apart.image))
-    mixture = GaussianMixture(15, covariance_type="diag", random_state=0).fit(low / low.std())
-    direct = scorers.leep(Embeddings(low, e.y, source_probs=mixture.predict_proba(low / low.std())))
-    assert scorers.nleep(apart) == pytest.approx(direct, abs=0.02)
+    separable = Embeddings(np.array(e.image) + 3 * np.eye(3, 20)[e.y], e.y)
+    assert scorers.nleep(separable) == pytest.approx(0, abs=0.02)
+    reduced = PCA(0.8, svd_solver="full").fit_transform(np.array(separable.image))
+    mixture = GaussianMixture(15, covariance_type="diag", random_state=0).fit(reduced / reduced.std())
+    direct = scorers.leep(Embeddings(reduced, e.y, source_probs=mixture.predict_proba(reduced / reduced.std())))
+    assert scorers.nleep(separable) == pytest.approx(direct, abs=0.02)
 
 
-def test_published_faults_are_named_options(random_embeddings: Callable[..., Embeddings]) -> None:
+def test_published_behaviour_is_an_option(random_embeddings: Callable[..., Embeddings]) -> None:
     """Each option changes the number, and the default is the definition."""
     e = random_embeddings(120, 20, 5, seed=2)
     for name, option in [
@@ -457,14 +457,14 @@ def test_published_faults_are_named_options(random_embeddings: Callable[..., Emb
         assert f(few, **option) != pytest.approx(f(few), rel=1e-9), name
 
 
-def test_logme_without_the_lost_terms_is_what_circulates(random_embeddings: Callable[..., Embeddings]) -> None:
-    """N < D: dropping the D − k logarithms of alpha lifts the score by several units; N ≥ D: nothing is lost."""
+def test_logme_with_lost_terms_is_the_published_value(random_embeddings: Callable[..., Embeddings]) -> None:
+    """N < D: without the D − k logarithms of alpha the score is several units higher; N ≥ D: no terms are lost."""
     few, many = random_embeddings(20, 60, 2), random_embeddings(90, 20, 2)
     assert scorers.logme(few, lost_terms=True) > scorers.logme(few) + 1
     assert scorers.logme(many, lost_terms=True) == pytest.approx(scorers.logme(many))
 
 
-def test_ncti_equals_scikit_learns_parts(random_embeddings: Callable[..., Embeddings]) -> None:
+def test_ncti_agrees_with_scikit_learn(random_embeddings: Callable[..., Embeddings]) -> None:
     e = random_embeddings(150, 80, 5)
     x, y = np.array(e.image), e.y
     pca = PCA(64, svd_solver="full").fit(x)
@@ -480,8 +480,8 @@ def test_ncti_equals_scikit_learns_parts(random_embeddings: Callable[..., Embedd
     assert terms["vc"] == pytest.approx(math.log(own), rel=1e-6)
 
 
-def test_ncti_combines_the_pool_by_min_max() -> None:
-    combine = scorers.registry().scorers["ncti"].spec.pool
+def test_ncti_combines_a_pool_by_min_max_scaling() -> None:
+    combine = scorers.ncti.spec.pool
     pool = [
         {"ncc": 0.2, "seli": 5.0, "vc": 1.0},
         {"ncc": 0.6, "seli": 10.0, "vc": 3.0},
@@ -493,7 +493,7 @@ def test_ncti_combines_the_pool_by_min_max() -> None:
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e4])
-def test_a_large_offset_does_not_spoil_the_shrinkage(
+def test_a_large_offset_does_not_change_the_shrinkage(
     offset: float, random_embeddings: Callable[..., Embeddings]
 ) -> None:
     e = random_embeddings(150, 12)
@@ -501,21 +501,21 @@ def test_a_large_offset_does_not_spoil_the_shrinkage(
     assert scorers.h_score_shrunk(far) == pytest.approx(h_score_shrunk(far), rel=1e-5)
 
 
-def test_transrate_in_blocks_equals_that_of_whole_classes(random_embeddings: Callable[..., Embeddings]) -> None:
+def test_transrate_does_not_depend_on_the_block_size(random_embeddings: Callable[..., Embeddings]) -> None:
     for n, d in ((40, 90), (200, 10)):
         e = random_embeddings(n, d, block_rows=3)
         assert scorers.transrate(e) == pytest.approx(transrate(e), rel=1e-9)
 
 
-def test_gbc_keeps_the_logarithm_where_the_score_underflows(random_embeddings: Callable[..., Embeddings]) -> None:
+def test_gbc_has_a_finite_logarithm_where_the_score_underflows(random_embeddings: Callable[..., Embeddings]) -> None:
     e = random_embeddings(80, 60, 4)
-    apart = Embeddings(np.array(e.image) + 5.0 * np.eye(4)[e.y] @ np.ones((4, 60)) * (1 + e.y[:, None]), e.y)
-    result = scorers.score_embeddings(apart, ["gbc_diagonal"])
+    separable = Embeddings(np.array(e.image) + 5.0 * np.eye(4)[e.y] @ np.ones((4, 60)) * (1 + e.y[:, None]), e.y)
+    result = scorers.score_embeddings(separable, ["gbc_diagonal"])
     assert result["scores"]["gbc_diagonal"] == 0
     assert result["components"]["gbc_diagonal"]["log_overlap"] < -700
 
 
-def test_wrong_option_is_said() -> None:
+def test_an_invalid_option_is_named() -> None:
     e = Embeddings(np.eye(4), [0, 0, 1, 1])
     for name, option in [("transrate", "weights"), ("gbc_spherical", "log_term"), ("sfda", "eigenvalue")]:
         with pytest.raises(ValueError, match=f"{option} is 'nonsense'; give"):

@@ -1,4 +1,4 @@
-"""What embeddings refuse, and reading them from files."""
+"""Validation of embeddings, missing inputs, and reading from files."""
 
 import json
 import resource
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from scorers import Embeddings, EmbeddingsError, load_embeddings, score_embeddings
+from scorers import Abstain, Embeddings, EmbeddingsError, load_embeddings, score_embeddings
 
 X, Y = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 3
 T = np.random.default_rng(1).normal(size=(3, 4))
@@ -22,9 +22,9 @@ P = np.full((12, 5), 0.2)
     [
         ({"image": X[0]}, "image: should have 2 dimensions, found shape (4,)"),
         ({"image": X[:0], "labels": Y[:0]}, "image: shape (0, 4) is empty"),
-        ({"image": X.astype(str)}, "image: holds <U"),
-        ({"image": np.where(np.arange(48).reshape(12, 4) == 21, np.nan, X)}, "image: row 5 holds NaN or Inf"),
-        ({"image": np.where(np.arange(48).reshape(12, 4) == 0, np.inf, X)}, "image: row 0 holds NaN or Inf"),
+        ({"image": X.astype(str)}, "image: dtype <U"),
+        ({"image": np.where(np.arange(48).reshape(12, 4) == 21, np.nan, X)}, "image: row 5 contains NaN or Inf"),
+        ({"image": np.where(np.arange(48).reshape(12, 4) == 0, np.inf, X)}, "image: row 0 contains NaN or Inf"),
         ({"labels": Y[:-1]}, "labels: shape (11,) where image has 12 rows"),
         ({"labels": Y[:, None]}, "labels: shape (12, 1)"),
         ({"labels": Y - 1}, "labels: -1 at row 0 is negative"),
@@ -32,7 +32,7 @@ P = np.full((12, 5), 0.2)
         ({"labels": Y + 1, "text": T}, "labels: class 3 is outside the 3 classes (0..2)"),
         ({"labels": Y + 1, "class_names": ["a", "b", "c"]}, "labels: class 3 is outside the 3 classes"),
         ({"text": T[:, :3]}, "text: has 3 dimensions where image has 4"),
-        ({"text": T * np.nan}, "text: row 0 holds NaN or Inf"),
+        ({"text": T * np.nan}, "text: row 0 contains NaN or Inf"),
         ({"text": T, "class_names": ["a", "b"]}, "class_names: 2 names for the 3 rows of text"),
         ({"source_probs": P[:5]}, "source_probs: 5 rows where image has 12"),
         ({"source_probs": P * 2}, "source_probs: its rows are not distributions"),
@@ -41,20 +41,42 @@ P = np.full((12, 5), 0.2)
         ({"logit_scale": float("nan")}, "logit_scale: nan is not above 0"),
     ],
 )
-def test_contradictions_are_named(change: dict[str, object], message: str) -> None:
+def test_inconsistent_inputs_raise_an_error_that_names_the_array(change: dict[str, object], message: str) -> None:
     arrays = {"image": X, "labels": Y, **change}
     with pytest.raises(EmbeddingsError) as caught:
         Embeddings(arrays.pop("image"), arrays.pop("labels"), **arrays)
     assert str(caught.value).startswith(message)
 
 
-def test_classes_that_do_not_occur_do_not_count() -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("text", "needs class text embeddings"),
+        ("source_probs", "needs a posterior over a source vocabulary"),
+        ("logit_scale", "needs the model's logit scale"),
+        ("energy", r"needs logits \(class texts and the logit scale, or a source classifier's energy\)"),
+        ("label_views", "needs class texts under the text towers of other models"),
+        ("general", "needs the mean and deviation"),
+        ("n_parameters", "needs the model's number of parameters"),
+        ("ledger", "needs the model's measured ranks on other tasks"),
+        ("zero_shot", "needs class text embeddings"),
+    ],
+)
+def test_reading_a_missing_input_abstains(name: str, reason: str) -> None:
+    e = Embeddings(X, Y)
+    with pytest.raises(Abstain, match=reason):
+        getattr(e, name)
+    assert not e.has("text")
+    assert Embeddings(X, Y, text=T, logit_scale=1.0).has("energy")
+
+
+def test_classes_that_do_not_occur_are_ignored() -> None:
     e = Embeddings(X, np.where(Y == 1, 7, Y))
     assert e.classes.tolist() == [0, 2, 7]
     assert e.statistics.counts.tolist() == [4, 4, 4]
 
 
-def written(folder: Path, form: str, **arrays: np.ndarray) -> Path:
+def write_embeddings(folder: Path, form: str, **arrays: np.ndarray) -> Path:
     if form == "npz":
         np.savez(folder / "e.npz", **arrays)
         return folder / "e.npz"
@@ -67,8 +89,10 @@ def written(folder: Path, form: str, **arrays: np.ndarray) -> Path:
 
 
 @pytest.mark.parametrize("form", ["npz", "safetensors", "npy"])
-def test_every_form_gives_the_same_scores(form: str, tmp_path: Path) -> None:
-    path = written(tmp_path, form, image=X.astype("f4"), labels=Y, text=T, source_probs=P, logit_scale=np.array(10.0))
+def test_every_file_format_gives_the_same_scores(form: str, tmp_path: Path) -> None:
+    path = write_embeddings(
+        tmp_path, form, image=X.astype("f4"), labels=Y, text=T, source_probs=P, logit_scale=np.array(10.0)
+    )
     e = load_embeddings(path)
     direct = Embeddings(X.astype("f4"), Y, text=T, source_probs=P, logit_scale=10.0)
     assert score_embeddings(e)["scores"] == score_embeddings(direct)["scores"]
@@ -77,19 +101,19 @@ def test_every_form_gives_the_same_scores(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["npz", "safetensors", "npy"])
-def test_missing_fields_are_named(form: str, tmp_path: Path) -> None:
-    path = written(tmp_path, form, image=X)
+def test_a_missing_field_is_named(form: str, tmp_path: Path) -> None:
+    path = write_embeddings(tmp_path, form, image=X)
     with pytest.raises(EmbeddingsError, match=r"field 'labels' is missing; found image"):
         load_embeddings(path)
 
 
-def test_unreadable_files_are_said(tmp_path: Path) -> None:
-    path = written(tmp_path, "npz", image=X, labels=Y)
+def test_an_unreadable_file_raises_an_error_that_names_it(tmp_path: Path) -> None:
+    path = write_embeddings(tmp_path, "npz", image=X, labels=Y)
     path.write_bytes(path.read_bytes()[:-100])
     for name, message in [
         ("e.npz", "cannot be read as .npz"),
         ("none.npz", "there is no such file"),
-        ("e.csv", "'.csv' files are not read"),
+        ("e.csv", "'.csv' files are not supported"),
     ]:
         (tmp_path / "e.csv").touch()
         with pytest.raises(EmbeddingsError, match=f"{name}: {message}"):
@@ -102,15 +126,15 @@ def test_unreadable_files_are_said(tmp_path: Path) -> None:
         ({"logit_scale": np.array("abc")}, "logit_scale: should be a number, found <U3"),
         ({"class_names": np.array("abc")}, "class_names: should be a list"),
         ({"label_views": np.array(1.0)}, "label_views: should be a list"),
-        ({"general_mean": np.zeros(4)}, "fields general_mean and general_deviation go together"),
+        ({"general_mean": np.zeros(4)}, "fields general_mean and general_deviation are needed together"),
     ],
 )
-def test_wrong_extras_are_named(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+def test_an_invalid_optional_field_is_named(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
     with pytest.raises(EmbeddingsError, match=message):
-        load_embeddings(written(tmp_path, "npz", image=X, labels=Y, **arrays))
+        load_embeddings(write_embeddings(tmp_path, "npz", image=X, labels=Y, **arrays))
 
 
-def test_what_only_looks_like_npz_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_npz_archive_is_rejected(tmp_path: Path) -> None:
     np.save(tmp_path / "e.npy", X)
     for body in (b"garbage", (tmp_path / "e.npy").read_bytes(), b""):
         (tmp_path / "e.npz").write_bytes(body)
@@ -118,7 +142,7 @@ def test_what_only_looks_like_npz_is_refused(tmp_path: Path) -> None:
             load_embeddings(tmp_path / "e.npz")
 
 
-def test_nothing_is_unpickled(tmp_path: Path) -> None:
+def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:
             return (Path(tmp_path / "sprung").touch, ())
@@ -133,14 +157,14 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [3, 40, 200, -1])
-def test_a_truncated_safetensors_is_noticed(cut: int, tmp_path: Path) -> None:
-    path = written(tmp_path, "safetensors", image=X, labels=Y)
+def test_a_truncated_safetensors_file_is_rejected(cut: int, tmp_path: Path) -> None:
+    path = write_embeddings(tmp_path, "safetensors", image=X, labels=Y)
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(EmbeddingsError):
         load_embeddings(path)
 
 
-def test_a_safetensors_header_that_lies_is_refused(tmp_path: Path) -> None:
+def test_a_safetensors_header_that_contradicts_the_file_is_rejected(tmp_path: Path) -> None:
     for entry in (
         {"dtype": "F64", "shape": [10**9, 4], "data_offsets": [0, 32]},
         {"dtype": "F64", "shape": [1, 4], "data_offsets": [-8, 24]},
@@ -155,7 +179,7 @@ def test_a_safetensors_header_that_lies_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_mapped_file_is_scored_in_less_memory_than_it_takes(tmp_path: Path) -> None:
+def test_a_memory_mapped_file_is_scored_in_less_memory_than_its_size(tmp_path: Path) -> None:
     """600 MB of rows under a limit of 400 MB on what the process may allocate; a mapped file does not count to that."""
     rng = np.random.default_rng(0)
     image = np.lib.format.open_memmap(tmp_path / "image.npy", "w+", "f2", (1_200_000, 256))

@@ -1,4 +1,4 @@
-"""Agreement with the numbers that published implementations give on fixed inputs."""
+"""Agreement with the values of published implementations on fixed inputs."""
 
 import csv
 from collections.abc import Callable
@@ -9,41 +9,43 @@ import pytest
 import scorers
 from scorers import Embeddings
 
-# Under which name, component and with which factor each published number stands here.
-OURS: dict[str, Callable[[Embeddings], float]] = {
+# Published values whose name, component, options or factor differ from those of the scorer.
+EQUIVALENTS: dict[str, Callable[[Embeddings], float]] = {
     "gbc_spherical": lambda e: scorers.gbc_spherical(e, log_term="published"),
     "knn": lambda e: 100 * scorers.knn(e),
-    "iimm.inter_modal": lambda e: scorers.registry().scorers["iimm"].spec.components(e)["inter_modal"],
-    "iimm.intra_image": lambda e: scorers.registry().scorers["iimm"].spec.components(e)["intra_image"],
+    "iimm.inter_modal": lambda e: scorers.iimm.spec.components(e)["inter_modal"],
+    "iimm.intra_image": lambda e: scorers.iimm.spec.components(e)["intra_image"],
     "parc_full": lambda e: scorers.parc(e, dimensions=None, max_rows=e.n, label_ties="published"),
     "ncti.seli": lambda e: scorers.ncti(e)["seli"],
     "ncti.ncc": lambda e: scorers.ncti(e)["ncc"],
     "ncti.vc": lambda e: scorers.ncti(e)["vc"],
 }
-LOOSER = {("few_shot_60x512", "logme"): 5e-3}
+RELATIVE_TOLERANCE = {("few_shot_60x512", "logme"): 5e-3}
 
 
-def ours(name: str) -> Callable[[Embeddings], float]:
-    return OURS.get(name) or scorers.registry().scorers[name]
+def scorer_of(name: str) -> Callable[[Embeddings], float]:
+    return EQUIVALENTS.get(name) or scorers.registry().scorers[name]
 
 
-def golden(shared: Path) -> list[tuple[str, str, float]]:
+def golden_rows(shared: Path) -> list[tuple[str, str, float]]:
     with (shared / "golden" / "expected.csv").open(newline="") as file:
         return [(row["case"], row["scorer"], float(row["expected"])) for row in csv.DictReader(file)]
 
 
-def test_every_golden_number_is_met(shared: Path) -> None:
+def test_every_golden_value_is_reproduced(shared: Path) -> None:
     cases: dict[str, Embeddings] = {}
-    off = []
-    rows = golden(shared)
+    deviations = []
+    rows = golden_rows(shared)
     assert len(rows) > 110
     for case, name, expected in rows:
         if case not in cases:
             cases[case] = scorers.load_embeddings(shared / "golden" / f"{case}.npz")
-        value = ours(name)(cases[case])
-        if value != pytest.approx(expected, rel=1e-3 if name == "parc_full" else LOOSER.get((case, name), 1e-5)):
-            off.append(f"{name} on {case}: {value} where {expected} was published")
-    assert not off, "\n".join(off)
+        value = scorer_of(name)(cases[case])
+        if value != pytest.approx(
+            expected, rel=1e-3 if name == "parc_full" else RELATIVE_TOLERANCE.get((case, name), 1e-5)
+        ):
+            deviations.append(f"{name} on {case}: {value} instead of {expected}")
+    assert not deviations, "\n".join(deviations)
 
 
 def test_real_clip_embeddings_are_scored(shared: Path) -> None:
