@@ -1,4 +1,4 @@
-"""The pages of docs/: what they show works as it stands."""
+"""The pages of docs/: their commands, cards and plugins work as shown."""
 
 import re
 import subprocess
@@ -13,53 +13,76 @@ from benchmark.commands.arguments import parser
 from benchmark.tasks import cards, sources
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob(".github/**/*.md")])
+COMMANDS = ("python -m benchmark ", "transferability ")
+PLUGINS = ("scorer", "technique", "source")
 
 
 def blocks(page: Path, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def commands(page: Path) -> list[str]:
+    """Every command of a page, without its first words."""
+    text = page.read_text(encoding="utf-8")
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    lines += re.findall(r"(?<!`)`([^`\n]+)`", text)
+    found = [line.removeprefix(start) for start in COMMANDS for line in lines if line.startswith(start)]
+    return [line for line in found if not re.match(r"COMMAND|[\w-]+ \[options\]", line)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_of_the_pages_are_known(page: Path) -> None:
-    said = [line for block in blocks(page, "") for line in block.splitlines() if line.startswith("python -m benchmark")]
-    said += re.findall(r"`(python -m benchmark [^`]*)`", page.read_text(encoding="utf-8"))
-    assert said
-    for line in said:
-        parser().parse_args([word.strip("'\"") for word in re.findall(r"'[^']*'|\S+", line)[3:]])
+    for line in commands(page):
+        words = [word.strip("'\"") for word in re.findall(r"'[^']*'|\S+", line.partition("#")[0])]
+        if words != ["--version"]:
+            parser().parse_args(words)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_are_found_on_the_pages() -> None:
+    assert sum(len(commands(page)) for page in PAGES) > 50
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_toml_of_the_pages_is_toml_and_links_lead_somewhere(page: Path) -> None:
     for block in blocks(page, "toml"):
         tomllib.loads(block)
-    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
 
 
+def test_every_page_is_in_the_table_of_contents() -> None:
+    listed = set()
+    for index in (DOCS / "index.md", DOCS / "decisions" / "index.md"):
+        for tree in blocks(index, "{toctree}"):
+            listed |= {(index.parent / f"{line}.md") for line in tree.splitlines() if line and not line.startswith(":")}
+    assert listed | {DOCS / "index.md"} == set(DOCS.rglob("*.md"))
+
+
 def test_the_card_that_is_shown_is_a_card(tmp_path: Path) -> None:
-    shown = blocks(ROOT / "docs" / "own-data.md", "toml")[0]
+    shown = blocks(DOCS / "how-to" / "add-a-task.md", "toml")[0]
     (tmp_path / "birds.toml").write_text(shown)
     assert cards.read(tmp_path / "birds.toml").classes == ("robin", "wren")
 
 
 def test_every_source_has_its_line() -> None:
-    text = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+    text = (DOCS / "how-to" / "add-a-source.md").read_text(encoding="utf-8")
     for kind in set(sources.SOURCES) - {"pocket", "digits"}:
         assert f"| `{kind}` |" in text
 
 
 @pytest.mark.slow
-def test_the_plugins_of_the_page_work_once_installed(
+def test_the_plugins_of_the_pages_work_once_installed(
     tmp_path: Path,
     small_suite: Path,
     monkeypatch: pytest.MonkeyPatch,
     command: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
-    page, package = ROOT / "docs" / "plugins.md", tmp_path / "package"
+    pages, package = [DOCS / "how-to" / f"add-a-{kind}.md" for kind in PLUGINS], tmp_path / "package"
     package.mkdir()
-    (package / "pyproject.toml").write_text(blocks(page, "toml")[0])
-    (package / "my_plugins.py").write_text(blocks(page, "python")[0])
+    (package / "pyproject.toml").write_text("\n".join(blocks(page, "toml")[0] for page in pages))
+    (package / "my_plugins.py").write_text("\n\n".join(blocks(page, "python")[0] for page in pages))
     target = tmp_path / "installed"
     subprocess.run(
         [

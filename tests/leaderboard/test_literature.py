@@ -16,16 +16,17 @@ NUMBER = re.compile(r"[−-]?\d*\.?\d+")
 
 
 def test_the_page_is_that_of_the_figures() -> None:
-    spec = importlib.util.spec_from_file_location("published", ROOT / "tools" / "published.py")
+    spec = importlib.util.spec_from_file_location("docs", ROOT / "tools" / "docs.py")
     assert spec is not None
     assert spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    made, shown = tool.page(), (ROOT / "leaderboard" / "README.md").read_text(encoding="utf-8")
-    same = [re.sub(r" +|-{3,}", " ", NUMBER.sub("#", text)) for text in (made, shown)]
-    assert same[0] == same[1], "run tools/published.py"
-    one, two = ([float(n.replace("−", "-")) for n in NUMBER.findall(text)] for text in (made, shown))
-    np.testing.assert_allclose(one, two, atol=0.021, err_msg="run tools/published.py")
+    for path, made in tool.published().items():
+        shown = path.read_text(encoding="utf-8")
+        same = [re.sub(r" +|-{3,}", " ", NUMBER.sub("#", text)) for text in (made, shown)]
+        assert same[0] == same[1], "run tools/docs.py published"
+        one, two = ([float(n.replace("−", "-")) for n in NUMBER.findall(text)] for text in (made, shown))
+        np.testing.assert_allclose(one, two, atol=0.021, err_msg="run tools/docs.py published")
 
 
 def test_headroom_on_a_source_is_what_its_figures_give() -> None:
