@@ -41,7 +41,9 @@ def deviations(folder: Path) -> list[str]:
         if case not in cases:
             cases[case] = scorers.load_embeddings(folder / f"{case}.npz")
         value = scorer_of(name)(cases[case])
-        if value != pytest.approx(expected, rel=1e-3 if name == "parc_full" else RELATIVE_TOLERANCE.get((case, name), 1e-5)):
+        if value != pytest.approx(
+            expected, rel=1e-3 if name == "parc_full" else RELATIVE_TOLERANCE.get((case, name), 1e-5)
+        ):
             out.append(f"{name} on {case}: {value} instead of {expected}")
     return out
 
