@@ -44,12 +44,11 @@ def _ours(problem: Exception) -> bool:
 
 
 def _suite(args: argparse.Namespace) -> Any:
-    from benchmark.embedding import jobs as embed
     from benchmark.suites import suite
 
     whole = suite.load(args.suite, args.source)
     part = whole.subset(args.models, args.tasks, getattr(args, "techniques", None))
-    embed.keep_sample_lists()
+
     return part.on_device(getattr(args, "device", ""), getattr(args, "precision", "fp32"))
 
 
@@ -71,14 +70,14 @@ def _say(args: argparse.Namespace, text: str) -> None:
 def _run(args: argparse.Namespace) -> None:
     import leaderboard
     from benchmark.reports.run import run
-    from benchmark.scoring import scoring as score
+    from benchmark.scoring.selection import report_load_failures
 
     suite = _suite(args)
     if args.dry_run:
         from benchmark.reports.plan import plan
 
         return print(plan(suite, args.scorers, _cache(args)), end="")
-    score.report_load_failures()
+    report_load_failures()
     board, paths = run(
         suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said, args.figures
     )
@@ -87,9 +86,9 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _fetch(args: argparse.Namespace) -> None:
-    from benchmark.embedding.jobs import fetch
+    from benchmark.embedding.jobs import fetch_suite
 
-    fetch(_suite(args), args.quiet)
+    fetch_suite(_suite(args), args.quiet)
     _say(args, "fetch: everything is here")
 
 
@@ -134,8 +133,9 @@ def _measure(args: argparse.Namespace) -> None:
 def _score(args: argparse.Namespace) -> None:
     from benchmark import files
     from benchmark.scoring import scoring as score
+    from benchmark.scoring.selection import report_load_failures, report_raised
 
-    score.report_load_failures()
+    report_load_failures()
     if args.file:
         return _score_file(args)
     import json
@@ -150,7 +150,7 @@ def _score(args: argparse.Namespace) -> None:
     scores = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).scores
     path = _out(args, suite) / "scores.csv"
     files.write(path, leaderboard.scores_to_csv(scores))
-    score.report_raised(scores)
+    report_raised(scores)
     if args.format == "json":
         print(json.dumps(scores.to_dicts(), indent=1))
     elif args.format == "text":
@@ -170,7 +170,7 @@ def _score_file(args: argparse.Namespace) -> None:
 
     import scorers
     from benchmark import files
-    from benchmark.scoring.scoring import select_scorers
+    from benchmark.scoring.selection import select_scorers
 
     functions = select_scorers(args.scorers)
     result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(functions))
@@ -374,11 +374,11 @@ def _scorer(name: str) -> Any:
     """A scorer by its name, or by module:function; modules of the working folder count."""
     import importlib
 
-    from benchmark.scoring import scoring as score
+    from benchmark.scoring.selection import select_scorers
 
     module, colon, function = name.partition(":")
     if not colon:
-        return score.select_scorers([name])[name]
+        return select_scorers([name])[name]
     sys.path.insert(0, os.getcwd())
     try:
         return getattr(importlib.import_module(module), function)

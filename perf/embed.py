@@ -18,7 +18,7 @@ from PIL import Image
 from tabulate import tabulate
 
 from benchmark.embedding.cache import Cache
-from benchmark.embedding.jobs import Embedder
+from benchmark.embedding.embedder import Embedder
 from benchmark.models.encoder import BATCH, Encoder
 from benchmark.models.model import Model
 from benchmark.suites import suite

@@ -1,21 +1,22 @@
-"""The content-addressed cache: arrays and small tables under the hash of everything that they depend on.
+"""The content-addressed cache: arrays, and records of JSON values, under the hash of everything that they depend on.
 
-A file appears whole or not at all, carries a checksum that is verified on reading, and is written once however many
-processes want it: whoever holds its lock computes it, the others wait and read. Nothing in it is ever unpickled.
+A file is written whole or not at all. It contains its key and a checksum, which is verified on reading; a corrupt file is reported,
+deleted and treated as a miss. An entry is computed once however many processes ask for it: the one that holds its lock computes it,
+the others wait and read. Arrays are stored as safetensors, records as JSON; nothing is ever unpickled.
 """
 
 import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from benchmark.files import user_folder
 Arrays = dict[str, NDArray[Any]]
 Key = Mapping[str, Any]
 FORMAT = 1
+T = TypeVar("T")
+ARRAYS, RECORD = ".safetensors", ".json"  # what a file contains, by its suffix
+LOG = logging.getLogger("benchmark.cache")
 
 
 def default_root() -> Path:
@@ -35,12 +39,13 @@ def default_root() -> Path:
 
 
 def key_digest(key: Key) -> str:
+    """The name of an entry: 40 hexadecimal digits of the SHA-256 of its key and of the format's version."""
     return hashlib.sha256(json.dumps({"format": FORMAT, **key}, sort_keys=True).encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of the cache as `cache ls` shows it."""
+    """One file of the cache as `cache ls` shows it. intact: its checksum and key match its content."""
 
     path: Path
     bytes: int
@@ -52,57 +57,64 @@ class Cache:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or default_root()
 
-    def path(self, key: Key) -> Path:
+    def path(self, key: Key, suffix: str = ARRAYS) -> Path:
         name = key_digest(key)
-        return self.root / str(key["kind"]) / name[:2] / f"{name}.safetensors"
+        return self.root / str(key["kind"]) / name[:2] / f"{name}{suffix}"
 
     def read(self, key: Key) -> Arrays | None:
-        """The arrays under a key, or None. A damaged file is said, removed and counts as absent."""
-        path = self.path(key)
+        """The arrays under a key, or None where there are none."""
+        return self._read(self.path(key), _read_arrays)
+
+    def read_record(self, key: Key) -> Any:
+        """The record under a key, or None where there is none."""
+        return self._read(self.path(key, RECORD), _read_record)
+
+    def _read(self, path: Path, reader: Callable[[Path], tuple[T, dict[str, Any]]]) -> T | None:
         if not path.exists():
             return None
         try:
-            return _read(path)[0]
-        except (OSError, ValueError) as problem:
-            print(f"cache: {path.name} is damaged ({problem}); it will be made again", file=sys.stderr)
+            return reader(path)[0]
+        except (OSError, ValueError) as error:
+            LOG.warning("cache: %s is corrupt (%s); it will be recomputed", path.name, error)
             path.unlink(missing_ok=True)
             return None
 
     def write(self, key: Key, arrays: Mapping[str, NDArray[Any]]) -> None:
-        path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        body = _pack(key, arrays)
-        handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(part)
-            raise
+        _write(self.path(key), _pack_arrays(key, arrays))
+
+    def write_record(self, key: Key, record: Any) -> None:
+        """Store a JSON value: dictionaries with text keys, lists, texts, numbers, booleans and None."""
+        _write(self.path(key, RECORD), _pack_record(key, record))
 
     def get(self, key: Key, compute: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
-        """The arrays under a key, computed and kept if they are not there; other processes wait instead of computing."""
-        if (found := self.read(key)) is not None:
-            return found
-        with self.lock(key):
-            if (found := self.read(key)) is not None:
-                return found
-            made = compute()
-            self.write(key, made)
-            return dict(made)
+        """The arrays under a key, computed and stored on a miss; other processes wait instead of computing."""
+        return self._get(key, self.read, lambda arrays: self.write(key, arrays), lambda: dict(compute()))
 
-    def forget(self, keys: Iterable[Key]) -> None:
-        """Remove what has become part of something else."""
+    def get_record(self, key: Key, compute: Callable[[], Any]) -> Any:
+        """The record under a key, computed and stored on a miss; other processes wait instead of computing."""
+        return self._get(key, self.read_record, lambda record: self.write_record(key, record), compute)
+
+    def _get(
+        self, key: Key, read: Callable[[Key], T | None], write: Callable[[T], None], compute: Callable[[], T]
+    ) -> T:
+        if (value := read(key)) is not None:
+            return value
+        with self.lock(key):
+            # another process may have computed it while this one waited for the lock
+            if (value := read(key)) is not None:
+                return value
+            value = compute()
+            write(value)
+            return value
+
+    def delete(self, keys: Iterable[Key]) -> None:
+        """Remove arrays that have become part of another entry."""
         for key in keys:
             self.path(key).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def lock(self, key: Key) -> Iterator[None]:
-        """Hold the lock of a key; the system lets go of it when the process ends, however it ends."""
+        """Hold the lock of a key; the system releases it when the process ends, however it ends."""
         path = self.root / "locks" / key_digest(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
@@ -110,20 +122,22 @@ class Cache:
             yield
 
     def entries(self) -> Iterator[Entry]:
-        for path in sorted(self.root.glob("*/??/*.safetensors")):
-            try:
-                yield Entry(path, path.stat().st_size, _read(path)[1], True)
-            except (OSError, ValueError):
-                yield Entry(path, path.stat().st_size if path.exists() else 0, {}, False)
+        """Every file of the cache, each read whole to verify its checksum."""
+        for suffix, reader in ((ARRAYS, _read_arrays), (RECORD, _read_record)):
+            for path in sorted(self.root.glob(f"*/??/*{suffix}")):
+                try:
+                    yield Entry(path, bytes=path.stat().st_size, key=reader(path)[1], intact=True)
+                except (OSError, ValueError):
+                    yield Entry(path, bytes=path.stat().st_size if path.exists() else 0, key={}, intact=False)
 
     def leftovers(self) -> list[Path]:
-        """What killed processes left half-written, and the lock files that nobody holds."""
-        recent = time.time() - 600  # a younger one may be in use
+        """Partial files of killed processes, and lock files that no process holds."""
+        recent = time.time() - 600  # seconds; a younger partial file may be in use
         parts = [path for path in self.root.glob("*/??/*.part") if path.stat().st_mtime < recent]
-        return sorted([*parts, *(path for path in self.root.glob("locks/*") if _free(path))])
+        return sorted([*parts, *(path for path in self.root.glob("locks/*") if _is_free(path))])
 
 
-def _free(lock: Path) -> bool:
+def _is_free(lock: Path) -> bool:
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,7 +146,23 @@ def _free(lock: Path) -> bool:
     return True
 
 
-def _pack(key: Key, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def _write(path: Path, body: bytes) -> None:
+    """Write a file whole or not at all, on the disk before its name appears."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+        raise
+
+
+def _pack_arrays(key: Key, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     from safetensors.numpy import save
 
     plain = {name: np.asarray(value, order="C") for name, value in arrays.items()}
@@ -148,19 +178,38 @@ def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
     return total.hexdigest()
 
 
-def _read(path: Path) -> tuple[Arrays, dict[str, Any]]:
-    """Arrays and key of one file; raises ValueError where checksum or key do not fit."""
+def _read_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """Arrays and key of one file; raises ValueError where checksum or key do not match."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            notes = file.metadata() or {}
+            metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as problem:
-        raise ValueError(str(problem)) from None
-    if notes.get("sha256") != _checksum(arrays):
-        raise ValueError("its checksum does not fit")
-    key = json.loads(notes.get("key", "{}"))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    if metadata.get("sha256") != _checksum(arrays):
+        raise ValueError("its checksum does not match")
+    return arrays, _checked_key(path, json.loads(metadata.get("key", "{}")))
+
+
+def _pack_record(key: Key, record: Any) -> bytes:
+    """Two lines: the key with the checksum of the second line, and the record."""
+    body = json.dumps(record, sort_keys=True).encode()
+    header = {"key": dict(key), "sha256": hashlib.sha256(body).hexdigest()}
+    return json.dumps(header, sort_keys=True).encode() + b"\n" + body + b"\n"
+
+
+def _read_record(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Record and key of one file; raises ValueError where checksum or key do not match."""
+    header_line, _, body = path.read_bytes().partition(b"\n")
+    header = json.loads(header_line)
+    if not isinstance(header, dict) or header.get("sha256") != hashlib.sha256(body.removesuffix(b"\n")).hexdigest():
+        raise ValueError("its checksum does not match")
+    return json.loads(body), _checked_key(path, header.get("key", {}))
+
+
+def _checked_key(path: Path, key: dict[str, Any]) -> dict[str, Any]:
     if key_digest(key) != path.stem:
         raise ValueError("it belongs to another key")
-    return arrays, key
+    return key

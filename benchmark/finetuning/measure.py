@@ -138,7 +138,7 @@ def measure(suite: Suite, narrowed: Suite, root: Path, jobs: int, quiet: bool = 
         print(f"measure: {len(todo)} of {total} runs left{_estimate(narrowed, suite, todo, jobs)}", file=sys.stderr)
         return 0
     # first, so that the workers of one model do not wait for each other
-    embed_suite(replace(suite, models=narrowed.models), Cache(root), jobs, quiet, SPLITS)
+    embed_suite(replace(suite, models=narrowed.models), Cache(root), jobs, quiet, splits=SPLITS)
     added = 0
     for outcome in progress(_outcomes(suite, todo, root, jobs), len(todo), "measure", quiet):
         added += ledger.append(suite.ledger, outcome.run, outcome.before, outcome.after, outcome.notes)

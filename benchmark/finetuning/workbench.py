@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from benchmark.embedding.cache import Cache
-from benchmark.embedding.jobs import Embedder
+from benchmark.embedding.embedder import Embedder
 from benchmark.models.model import Model
 from benchmark.tasks import sources
 from benchmark.tasks.cards import Card

@@ -20,7 +20,7 @@ def show(args: argparse.Namespace, chosen: Callable[[], Suite]) -> None:
         print(tabulate(lines, ["suite", "what it is"]))
     elif args.what == "scorers":
         import scorers
-        from benchmark.scoring import scoring as score
+        from benchmark.scoring.selection import report_load_failures
 
         if args.bibtex:
             print(scorers.bibtex(), end="")
@@ -38,7 +38,7 @@ def show(args: argparse.Namespace, chosen: Callable[[], Suite]) -> None:
             for name, f in found.scorers.items()
         ]
         print(tabulate(lines, ["scorer", "needs", "predicts", "cost", "citation", "what it is"]))
-        score.report_load_failures()
+        report_load_failures()
     elif args.what == "tasks":
         _tasks(args, chosen())
     elif args.what == "sources":

@@ -14,7 +14,7 @@ from benchmark.execution.progress import duration
 from benchmark.finetuning import ledger, measure
 from benchmark.models import weights
 from benchmark.models.model import Model
-from benchmark.scoring import scoring as score
+from benchmark.scoring.selection import select_scorers
 from benchmark.suites.suite import Suite
 from benchmark.tasks import sources
 from benchmark.tasks.cards import Card
@@ -48,7 +48,7 @@ def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
         "",
         f"To fetch:   {_sum([p for p in (*models, *tasks) if p.fetch])}",
         f"To encode:  {sum(images.values()):,} images{_time(suite, images)}",
-        f"To score:   {len(score.select_scorers(scorers))} scorers on {len(suite.models) * len(suite.training_tasks)} (model, task) pairs",
+        f"To score:   {len(select_scorers(scorers))} scorers on {len(suite.models) * len(suite.training_tasks)} (model, task) pairs",
         f"Ledger:     {_ledger(suite)}",
     ]
     return "\n".join(lines) + "\n"
@@ -90,7 +90,7 @@ def _images(suite: Suite, model: Model, here: set[tuple[str, str]], cache: Cache
         return sum(card.sizes["train"] for card in suite.tasks)
     known = [card for card in suite.training_tasks if (card.name, card.kind) in here]
     part = suite.subset([model.name], [card.name for card in known]) if known else None
-    found = sum(work.images for work in embed.pending_work(part, cache)) if part else 0
+    found = sum(work.images for work in embed.pending_jobs(part, cache)) if part else 0
     return found + sum(card.sizes["train"] for card in suite.training_tasks if (card.name, card.kind) not in here)
 
 

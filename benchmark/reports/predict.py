@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import leaderboard
 import scorers
 from benchmark.errors import LedgerError
-from benchmark.scoring import scoring as score
+from benchmark.scoring.selection import select_scorers
 from leaderboard import Measured, prediction
 from leaderboard.prediction import Quality
 
@@ -191,6 +191,6 @@ def _csv(found: Predictions) -> str:
 
 def scores_for_all_techniques(names: Sequence[str] | None) -> list[str]:
     """The scorers asked for, and those of the combination; without those that read the ledger, which knows the task left out."""
-    known = score.select_scorers(names)
+    known = select_scorers(names)
     asked = [name for name, function in known.items() if "ledger" not in function.spec.needs]
     return list(dict.fromkeys([*asked, *(n for n in COMBINATION if n in scorers.registry().scorers)]))

@@ -19,7 +19,7 @@ from benchmark.embedding.cache import Cache
 from benchmark.errors import LedgerError
 from benchmark.files import write
 from benchmark.finetuning import measure
-from benchmark.scoring.scoring import select_scorers
+from benchmark.scoring.selection import select_scorers
 from benchmark.suites.suite import Suite
 from benchmark.tasks import sources
 from benchmark.tasks.cards import Card
@@ -103,11 +103,11 @@ def suite_board(
     code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.glob("*.py")))
     key = {"kind": "boards", "suite": suite, "of": hashlib.sha256("\0".join(given).encode() + code).hexdigest()}
 
-    def compute() -> dict[str, NDArray[np.uint8]]:
+    def compute() -> str:
         made = leaderboard.make_board(scores, ledger, orientation=orientation, permutations=permutations, suite=suite)
-        return {"board": np.frombuffer(leaderboard.to_json(made).encode(), np.uint8)}
+        return leaderboard.to_json(made)
 
-    return leaderboard.from_json(cache.get(key, compute)["board"].tobytes().decode())
+    return leaderboard.from_json(cache.get_record(key, compute))
 
 
 def rank_tables(scores_path: Path, gains_path: Path) -> tuple[Board, pl.DataFrame, Measured, list[str]]:

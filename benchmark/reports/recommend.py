@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import leaderboard
 from benchmark.embedding.cache import Cache
-from benchmark.embedding.jobs import Embedder
+from benchmark.embedding.embedder import Embedder
 from benchmark.errors import LedgerError
 from benchmark.execution.parallel import parallel
 from benchmark.models.model import Model
@@ -143,7 +143,7 @@ def own_features(suite: Suite, models: Sequence[Model], card: Card, cache: Cache
     """(models, scores of the combination) on the train split of a card that need not be of the suite."""
     from joblib import delayed
 
-    work = (delayed(score.score_cell)(suite, model, card, list(COMBINATION), cache.root) for model in models)
+    work = (delayed(score.score_cell)(suite, model, card, list(COMBINATION), root=cache.root) for model in models)
     found = list(parallel(work, jobs))
     return np.array([[np.nan if r[n]["score"] is None else r[n]["score"] for n in COMBINATION] for r in found])
 

@@ -14,9 +14,11 @@ import leaderboard
 from benchmark import files
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
+from benchmark.embedding.keys import Keys
 from benchmark.models import weights
 from benchmark.reports import ranking as rank
 from benchmark.scoring import scoring as score
+from benchmark.scoring.selection import report_raised, select_scorers
 from benchmark.suites.suite import Suite
 from leaderboard import Board
 
@@ -32,18 +34,19 @@ def run(
     figures: bool = False,
 ) -> tuple[Board, list[Path]]:
     """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
-    functions = score.select_scorers(names)
+    functions = select_scorers(names)
     seconds: dict[str, float] = {}
     ledger = rank.measurements(suite)
 
     started = time.perf_counter()
-    encoded = embed_suite(suite, cache, jobs, quiet)
+    keys = Keys()
+    encoded = embed_suite(suite, cache, jobs, quiet, keys=keys)
     seconds["embed"] = time.perf_counter() - started
 
     started = time.perf_counter()
-    scored = score.score_suite(suite, list(functions), cache, jobs, quiet)
+    scored = score.score_suite(suite, list(functions), cache, jobs, quiet, keys=keys)
     scores = pl.concat([scored.scores, rank.ledger_scores(ledger, list(functions))])
-    score.report_raised(scores)
+    report_raised(scores)
     seconds["score"] = time.perf_counter() - started
 
     started = time.perf_counter()

@@ -16,7 +16,7 @@ KEY = {"kind": "images", "model": {"a": "1"}, "task": {"name": "t"}}
 ARRAYS = {"image": np.arange(12, dtype="f4").reshape(3, 4), "labels": np.arange(3)}
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_arrays_are_read_as_written(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     assert cache.read(KEY) is None
     cache.write(KEY, ARRAYS)
@@ -30,7 +30,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert entry.key == KEY
 
 
-def test_every_part_of_a_key_counts() -> None:
+def test_keys_that_differ_in_one_part_have_different_digests() -> None:
     others = [
         {**KEY, "kind": "texts"},
         {**KEY, "model": {"a": "2"}},
@@ -41,30 +41,46 @@ def test_every_part_of_a_key_counts() -> None:
     assert key_digest(dict(reversed(KEY.items()))) == key_digest(KEY)
 
 
+def test_a_record_is_read_as_written(tmp_path: Path) -> None:
+    cache, record = Cache(tmp_path), {"b": [1, 0.1, None, "é\n"], "a": {"x": True}}
+    assert cache.read_record(KEY) is None
+    assert cache.get_record(KEY, lambda: record) == record
+    assert cache.read_record(KEY) == record
+    assert cache.read(KEY) is None  # arrays and records do not share names
+    entry = next(cache.entries())
+    assert entry.intact
+    assert entry.key == KEY
+
+
+@pytest.mark.parametrize("kind", ["arrays", "record"])
 @pytest.mark.parametrize("harm", ["truncate", "flip", "empty", "other"])
-def test_a_damaged_file_is_noticed_said_and_made_again(
-    harm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_corrupt_file_is_reported_and_recomputed(
+    harm: str, kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = Cache(tmp_path)
-    cache.write(KEY, ARRAYS)
-    path = cache.path(KEY)
+    if kind == "arrays":
+        cache.write(KEY, ARRAYS)
+    else:
+        cache.write_record(KEY, {"text": "some text", "number": 1.5})
+    path = next(cache.entries()).path
     body = path.read_bytes()
     changed = {
         "truncate": body[:-5],
         "flip": body[:-3] + bytes([body[-3] ^ 1]) + body[-2:],
         "empty": b"",
-        "other": b"not a safetensors file at all",
+        "other": b"not a file of the cache at all",
     }
     path.write_bytes(changed[harm])
     assert not next(cache.entries()).intact
-    found = cache.get(KEY, lambda: ARRAYS)
-    assert np.array_equal(found["image"], ARRAYS["image"])
-    assert f"{path.name} is damaged" in capsys.readouterr().err
+    if kind == "arrays":
+        assert np.array_equal(cache.get(KEY, lambda: ARRAYS)["image"], ARRAYS["image"])
+    else:
+        assert cache.get_record(KEY, lambda: {"text": "again"}) == {"text": "again"}
+    assert f"{path.name} is corrupt" in caplog.text
     assert next(cache.entries()).intact
 
 
-def test_a_file_under_the_wrong_name_is_damaged(tmp_path: Path) -> None:
-    """A sound file that belongs to another key must not pass for this one's."""
+def test_a_file_under_the_name_of_another_key_is_a_miss(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.write(KEY, ARRAYS)
     other = {**KEY, "split": "test"}
@@ -100,13 +116,13 @@ def start(tmp_path: Path, code: str = WORKER) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "cache"), str(tmp_path / "count")])
 
 
-def test_many_processes_compute_it_once(tmp_path: Path) -> None:
+def test_several_processes_compute_an_entry_once(tmp_path: Path) -> None:
     processes = [start(tmp_path) for _ in range(5)]
     assert [p.wait(60) for p in processes] == [0] * 5
     assert (tmp_path / "count").read_text() == "x"
 
 
-def test_a_killed_process_leaves_no_half_file_and_no_lock(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_neither_file_nor_lock(tmp_path: Path) -> None:
     process = start(tmp_path, WORKER.replace("0.4", "60"))
     for _ in range(600):
         if (tmp_path / "count").exists():
@@ -118,7 +134,7 @@ def test_a_killed_process_leaves_no_half_file_and_no_lock(tmp_path: Path) -> Non
     assert (tmp_path / "count").read_text() == "xx"
 
 
-def test_leftovers_are_known(tmp_path: Path) -> None:
+def test_leftovers_are_listed(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.write(KEY, ARRAYS)
     part = cache.path(KEY).parent / "tmp123.part"
@@ -131,7 +147,7 @@ def test_leftovers_are_known(tmp_path: Path) -> None:
     assert [path for path in cache.leftovers() if path.parent.name == "locks"]
 
 
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_folder_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCHMARK_CACHE", "/somewhere")
     assert default_root() == Path("/somewhere")
     monkeypatch.delenv("BENCHMARK_CACHE")

@@ -11,9 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.embedding import jobs
+from benchmark.embedding import embedder, jobs
 from benchmark.embedding.cache import Cache
-from benchmark.embedding.jobs import Embedder, embed_suite
+from benchmark.embedding.embedder import Embedder
+from benchmark.embedding.jobs import embed_suite
+from benchmark.embedding.keys import Keys
 from benchmark.errors import InputError, SuiteError, UsageError
 from benchmark.finetuning import measure
 from benchmark.models import weights
@@ -258,7 +260,8 @@ def test_lower_precision_is_close_and_has_its_own_cache_key(tmp_path: Path, smal
     )
     assert exact.dtype == lower.dtype == np.float32
     assert 0 < np.abs(exact - lower).max() < 0.03
-    assert jobs.image_key(POCKET, card, "train") != jobs.image_key(replace(POCKET, precision=precision), card, "train")
+    keys = Keys()
+    assert keys.images(POCKET, card, "train") != keys.images(replace(POCKET, precision=precision), card, "train")
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
@@ -309,17 +312,17 @@ def test_batch_of_a_large_model_is_measured(tmp_path: Path, monkeypatch: pytest.
 def test_large_split_is_cached_in_blocks_and_resumed(
     tmp_path: Path, small_suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(jobs, "BLOCK", 25)
+    monkeypatch.setattr(embedder, "BLOCK", 25)
     loaded = suite.load(str(small_suite)).subset(["clip-things"], ["two_colours"])
     cache, card = Cache(tmp_path / "cache"), loaded.tasks[0]
-    work = jobs.pending_work(loaded, cache)
+    work = jobs.pending_jobs(loaded, cache)
     assert [(w.start, w.images) for w in work if w.card] == [(0, 25), (25, 25), (50, 20)]
-    jobs.embed_work(work[1], loaded, cache.root)
-    assert [w.start for w in jobs.pending_work(loaded, cache) if w.card] == [0, 50]
+    jobs.run_job(work[1], loaded, cache.root, Keys())
+    assert [w.start for w in jobs.pending_jobs(loaded, cache) if w.card] == [0, 50]
     assert embed_suite(loaded, cache, 1) == 45
     assert "images/s" in capsys.readouterr().err
     blocks = Embedder(loaded.models[0], cache).images(card, "train")
-    monkeypatch.setattr(jobs, "BLOCK", 4096)
+    monkeypatch.setattr(embedder, "BLOCK", 4096)
     whole = Embedder(loaded.models[0], Cache(tmp_path / "other")).images(card, "train")
     assert np.allclose(blocks["image"], whole["image"], atol=1e-6)
     assert np.array_equal(blocks["labels"], whole["labels"])
