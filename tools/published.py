@@ -6,8 +6,8 @@ from tabulate import tabulate
 
 from leaderboard import literature
 from leaderboard.board import Board
-from leaderboard.render import markdown
-from leaderboard.sections import short
+from leaderboard.output.formatting import short
+from leaderboard.output.render import markdown
 
 OUT = Path(__file__).resolve().parent.parent / "leaderboard" / "README.md"
 
@@ -42,18 +42,18 @@ def page(permutations: int = 2000) -> str:
     pools = literature.pools()
     lines = [
         [
-            name,
-            p.models,
-            p.tasks,
-            *(short(v) for v in (p.dispersion or 0.0, p.static or 0.0)),
-            f"{100 * (p.headroom or 0.0):.1f} points",
-            p.best,
+            p["pool"],
+            p["models"],
+            p["tasks"],
+            *(short(p[column] or 0.0) for column in ("dispersion", "static")),
+            f"{100 * (p['headroom'] or 0.0):.1f} points",
+            p["best"],
         ]
-        for name, p in pools.items()
+        for p in pools.iter_rows(named=True)
     ]
     headers = ["pool", "models", "tasks", "dispersion", "static τw", "headroom", "always take"]
     aligned = ["left", *["right"] * 5, "left"]
-    most = max(100 * (p.headroom or 0.0) for p in pools.values())
+    most = 100 * pools["headroom"].max()
     parts = [HEAD, tabulate(lines, headers, "pipe", disable_numparse=True, colalign=aligned)]
     parts.append(f"The most that any of these pools lets a score win is {most:.1f} points of accuracy.")
     parts.append(CLIP)

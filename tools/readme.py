@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
@@ -18,9 +19,10 @@ from benchmark.reports import ranking as rank
 from benchmark.reports.run import run
 from benchmark.scoring import scoring as score
 from benchmark.suites import suite
-from leaderboard import Board, Line
-from leaderboard.render import markdown
-from leaderboard.sections import TITLES, number, short
+from leaderboard import Board
+from leaderboard.output.formatting import number, short
+from leaderboard.output.render import markdown
+from leaderboard.output.sections import TITLES
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -35,8 +37,8 @@ def _parts(board: Board, technique: str) -> dict[str, str]:
     alone = replace(
         board,
         techniques=(technique,),
-        lines=tuple(x for x in board.lines if x.technique == technique),
-        forgetting=(),
+        rows=board.rows.filter(technique=technique),
+        forgetting=board.forgetting.clear(),
     )
     facts, *tables = re.split(r"^\*\*(Gain|Accuracy|Forgetting)[^*]*\*\*$", markdown(alone, ["pearson"]), flags=re.M)
     return {"": facts.strip()} | {name: table.strip() for name, table in zip(tables[::2], tables[1::2], strict=True)}
@@ -78,10 +80,10 @@ def acceptance(board: Board) -> str:
     return tabulate(lines, ["health of the suite", "found", "asked", "holds"], "pipe", disable_numparse=True)
 
 
-def _verdict(line: Line) -> str:
-    if line.low is None or line.high is None:
+def _verdict(row: dict[str, Any]) -> str:
+    if row["low"] is None or row["high"] is None:
         return "no interval"
-    return "holds" if line.low > 0 else "the opposite" if line.high < 0 else "not shown"
+    return "holds" if row["low"] > 0 else "the opposite" if row["high"] < 0 else "not shown"
 
 
 def claims(board: Board) -> str:
@@ -93,7 +95,7 @@ def claims(board: Board) -> str:
             line = board.find("iimm", technique, target, "tasks", "pearson")
             row[f"more IIMM, more {target}: r over tasks"] = number(line)
             row["here" if target == "gain" else "here "] = (
-                _verdict(line) if line.value is not None else "nothing to predict"
+                _verdict(line) if line["value"] is not None else "nothing to predict"
             )
         order = board.ranking[technique]["gain"]
         row["IIMM's place for gain"] = f"{order.index('iimm') + 1} of {len(order)}"
@@ -102,7 +104,7 @@ def claims(board: Board) -> str:
 
 
 def forgetting(board: Board) -> str:
-    alone = replace(board, techniques=(), lines=(), ranking={})
+    alone = replace(board, techniques=(), rows=board.rows.clear(), ranking={})
     return markdown(alone, ["pearson"], headings=False).split("\n\n", 1)[1]
 
 
@@ -110,8 +112,11 @@ def beyond(board: Board) -> str:
     """Per technique, the scores that are informative beyond the accuracy before, over tasks."""
     table = []
     for technique in board.techniques:
-        told = board.informative(technique)
-        words = ", ".join(f"{leaderboard.escaped(e.scorer)} {short(e.partial.value or 0.0)}" for e in told)
+        informative = board.informative(technique)
+        words = ", ".join(
+            f"{leaderboard.escaped(row['scorer'])} {short(row['partial']['value'] or 0.0)}"
+            for row in informative.iter_rows(named=True)
+        )
         table.append([technique, words or "no score"])
     return tabulate(
         table,
