@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace) -> None:
     board, paths = run(
         suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said, args.figures
     )
-    print(leaderboard.render(board, args.format, made=leaderboard.provenance(args.said)), end="")
+    print(leaderboard.render(board, args.format, provenance=leaderboard.provenance(args.said)), end="")
     _say(args, f"written: {', '.join(str(path) for path in paths)}")
 
 
@@ -233,7 +233,7 @@ def _rank(args: argparse.Namespace) -> None:
     words = rank.task_words(suite, _cache(args))
     paths = rank.write_results(board, _out(args, suite), args.said, scores, measured, words, args.figures)
     shown = leaderboard.filter_board(board, args.target, args.axis)
-    print(leaderboard.render(shown, args.format, made=leaderboard.provenance(args.said)), end="")
+    print(leaderboard.render(shown, args.format, provenance=leaderboard.provenance(args.said)), end="")
     _say(args, f"written: {', '.join(str(p) for p in paths)}")
 
 
@@ -250,7 +250,7 @@ def _check_board(args: argparse.Namespace, board: Any) -> None:
             f"{args.check}: does not follow from these scores and measurements ({len(found)} departures)"
         )
     print(
-        f"{args.check}: board {board.id} follows from its scores and measurements, {len(board.lines)} numbers compared"
+        f"{args.check}: board {board.id} follows from its scores and measurements, {len(board.rows)} numbers compared"
     )
 
 
@@ -267,7 +267,7 @@ def _rank_tables(args: argparse.Namespace) -> None:
     if args.check:
         return _check_board(args, board)
     shown = leaderboard.filter_board(board, args.target, args.axis)
-    print(leaderboard.render(shown, args.format, made=leaderboard.provenance(args.said)), end="")
+    print(leaderboard.render(shown, args.format, provenance=leaderboard.provenance(args.said)), end="")
     if args.out:
         paths = rank.write_results(board, args.out, args.said, table, measured, figures=args.figures)
         _say(args, f"written: {', '.join(str(path) for path in paths)}")

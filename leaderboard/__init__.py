@@ -1,14 +1,16 @@
-"""Boards: how well scores go along with what was measured. Needs numpy and polars; tabulate to print tables.
+"""Boards: how well scores correlate with measured fine-tuning results. Needs numpy and polars; tabulate to print tables.
 
 from leaderboard import make_board, read_measurements, read_scores, render
 print(render(make_board(read_scores(path), read_measurements(folder)), "md"))
 """
 
 from leaderboard.baselines import baselines
-from leaderboard.board import Board, Line, filter_board, from_json, make_board, to_json
+from leaderboard.board import Board, filter_board, make_board
+from leaderboard.board_json import from_json, to_json
 from leaderboard.errors import LeaderboardError
+from leaderboard.output.data import as_dict
+from leaderboard.output.render import FORMATS, escaped, render
 from leaderboard.provenance import provenance
-from leaderboard.render import FORMATS, as_dict, escaped, render
 from leaderboard.tables import ledger_table, measurement_table, read_ledger, read_scores, score_table, scores_to_csv
 from leaderboard.targets import (
     TARGETS,
@@ -25,7 +27,6 @@ __all__ = [
     "TARGETS",
     "Board",
     "LeaderboardError",
-    "Line",
     "Measured",
     "as_dict",
     "baselines",

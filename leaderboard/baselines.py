@@ -1,4 +1,4 @@
-"""What any score must beat, from the measurements alone."""
+"""Baseline scores that need the measurements alone; a useful scorer must exceed them."""
 
 import numpy as np
 import polars as pl
@@ -8,9 +8,10 @@ from leaderboard.targets import TARGETS, Measured, static_rank
 
 
 def baselines(m: Measured) -> pl.DataFrame:
-    """`static_rank` for each technique and target, and `headroom`, one minus the accuracy before, where that is known.
+    """Scores of `static_rank` for each technique and target, and of `headroom`, one minus the accuracy before, where that is known.
 
-    This headroom is that of the same test samples as the gain, so that sampling moves both; a suite's own is taken from the train split.
+    This headroom is measured on the same test samples as the gain, so that sampling error changes both; a suite's own is computed on the
+    train split.
     """
     rows = []
     for technique in m.techniques:

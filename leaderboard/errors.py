@@ -1,5 +1,5 @@
-"""What can be wrong with a table."""
+"""The error that this package raises."""
 
 
 class LeaderboardError(ValueError):
-    """A table of scores or measurements that cannot be used; one line naming file, row and column."""
+    """A table of scores or measurements is invalid; the message is one line that names file, row and column."""

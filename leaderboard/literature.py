@@ -1,4 +1,4 @@
-"""Boards of what others measured and published: fine-tuned CLIPs, the pools that scores are ranked on, published scores.
+"""Boards of published measurements: fine-tuned CLIPs, the pools that scores are ranked on, published scores.
 
 The figures are in `published/`, their sources in `published/README.md`.
 """
@@ -11,17 +11,18 @@ import polars as pl
 
 from leaderboard.baselines import baselines
 from leaderboard.board import Board, make_board
-from leaderboard.pool import PoolSummary, pool_summary
+from leaderboard.schemas import POOLS
+from leaderboard.statistics.pool import pool_summary
 from leaderboard.tables import measurement_table, score_table
 from leaderboard.targets import Measured, summarise, summarise_ledger
 
 FOLDER = Path(__file__).parent / "published"
-WRONG = {("DTD", "nce")}  # repeats LogME's column
+EXCLUDED = {("DTD", "nce")}  # the printed column repeats LogME's
 
 
 @cache
 def _published(name: str) -> pl.DataFrame:
-    """One published table as it is in its file; a column of numbers is one of numbers."""
+    """One published table; types are inferred from all its rows."""
     return pl.read_csv(FOLDER / f"{name}.csv", infer_schema_length=None)
 
 
@@ -32,7 +33,7 @@ def clip_sources() -> list[tuple[str, str]]:
 
 
 def clip_rows(source: str, technique: str) -> pl.DataFrame:
-    """The ledger of one source's fine-tuned CLIPs, models named ARCHITECTURE/TAG; only runs whose own task was evaluated too."""
+    """The ledger of one source's fine-tuned CLIPs, models named ARCHITECTURE/TAG; only runs that were evaluated on their own task."""
     table = _published("clip_finetuning").filter(
         (pl.col("source") == source) & (pl.col("technique") == technique),
     )
@@ -49,20 +50,20 @@ def clip_rows(source: str, technique: str) -> pl.DataFrame:
 
 
 def clip(source: str, technique: str) -> Measured:
-    """The gains, and where they were measured the forgetting, of CLIPs according to one source."""
+    """Gains, and forgetting where it was measured, of one source's fine-tuned CLIPs."""
     return summarise_ledger(clip_rows(source, technique))
 
 
 def sizes() -> dict[str, tuple[float, float]]:
-    """Millions of parameters, and billions of floating-point operations for an image with a text, of open_clip's models (ARCHITECTURE/TAG)."""
+    """Millions of parameters, and billions of floating-point operations per image with text, of open_clip's models (ARCHITECTURE/TAG)."""
     table = _published("openclip_zeroshot").select("name", "pretrained", "params (M)", "FLOPs (B)")
     return {f"{name}/{tag}": (float(size), float(cost)) for name, tag, size, cost in table.iter_rows()}
 
 
 def clip_board(source: str, technique: str, permutations: int = 2000) -> Board:
-    """How headroom, size, the static ranking and other sources' measurements correlate with one source's figures.
+    """Correlations of headroom, size, the static ranking and other sources' measurements with one source's measurements.
 
-    The latter are an external noise ceiling: the correlation of a score that knew the truth as well as another laboratory does.
+    The other sources are an external noise ceiling: the correlation that a second measurement of the same models and tasks has.
     """
     m = clip(source, technique)
     size = sizes()
@@ -85,31 +86,32 @@ def _as_scores(m: Measured, name: str) -> pl.DataFrame:
     )
 
 
-def pools() -> dict[str, PoolSummary]:
-    """The pools that the literature ranks on, by source and technique."""
+def pools() -> pl.DataFrame:
+    """The pools of models that the literature ranks, columns `pool` ("source, technique") and those of `schemas.POOLS`."""
     table = _published("vision_finetuning").filter(pl.col("trained_on") == pl.col("evaluated_on"))
-    summaries = {}
-    for (source,), rows in table.group_by("source", maintain_order=True):
-        m = summarise(_accuracies(rows, "technique", "trained_on", pl.col("after")))
-        for technique in m.techniques:
-            accuracy = m.values[technique]["accuracy"]
-            summaries[f"{source}, {technique}"] = pool_summary(technique, accuracy, m.models)
-    for source, technique in clip_sources():
-        m = clip(source, technique)
-        if len(m.models) > 1:
-            accuracy = m.values[technique]["accuracy"]
-            summaries[f"{source}, {technique}"] = pool_summary(technique, accuracy, m.models)
-    return summaries
+    measured = [
+        (source, summarise(_accuracies(rows, "technique", "trained_on", pl.col("after"))))
+        for (source,), rows in table.group_by("source", maintain_order=True)
+    ]
+    # a single model has no order
+    clips = [(source, clip(source, technique)) for source, technique in clip_sources()]
+    measured += [(source, m) for source, m in clips if len(m.models) > 1]
+    summaries = [
+        {"pool": f"{source}, {technique}"} | pool_summary(technique, m.values[technique]["accuracy"], m.models)
+        for source, m in measured
+        for technique in m.techniques
+    ]
+    return pl.DataFrame(summaries, schema={"pool": pl.String, **POOLS})
 
 
 def published_scores(source: str, permutations: int = 2000) -> Board:
-    """The scores that `tllib` or `chaves` printed, against the accuracies printed beside them."""
+    """The scores printed by `tllib` or `chaves`, with the accuracies printed beside them."""
     table = _published(f"scores_{source}")
     percent = pl.lit(100 if table["accuracy"].max() > 1 else 1)  # type: ignore[operator]
     measured = table.with_columns(pl.lit("full").alias("technique"))
     m = summarise(_accuracies(measured, "technique", "dataset", pl.col("accuracy") / percent))
-    wrong = pl.struct("dataset", "scorer").is_in([{"dataset": task, "scorer": name} for task, name in WRONG])
-    rows = table.filter(pl.col("score").is_not_null() & ~wrong).select("scorer", "model", "dataset", "score")
+    excluded = pl.struct("dataset", "scorer").is_in([{"dataset": task, "scorer": name} for task, name in EXCLUDED])
+    rows = table.filter(pl.col("score").is_not_null() & ~excluded).select("scorer", "model", "dataset", "score")
     scores = score_table(
         {"scorer": name, "model": model, "task": task, "score": float(score)}
         for name, model, task, score in rows.iter_rows()

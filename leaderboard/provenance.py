@@ -1,4 +1,4 @@
-"""What a printed board was made with, so that it can be made again."""
+"""The date, software versions and command of a printed board, so that it can be reproduced."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 @dataclass(frozen=True)
 class Provenance:
-    """date: the day, in UTC (of $SOURCE_DATE_EPOCH, where that is set).  command: gives the board again."""
+    """date: the day in UTC, that of $SOURCE_DATE_EPOCH where it is set.  versions: by package.  command: reproduces the board."""
 
     date: str
     versions: dict[str, str]
@@ -17,13 +17,15 @@ class Provenance:
 
     @property
     def software(self) -> str:
-        return ", ".join(f"{name} {v}" for name, v in self.versions.items())
+        """Packages with their versions, in one line."""
+        return ", ".join(f"{name} {number}" for name, number in self.versions.items())
 
     def __str__(self) -> str:
         return f"{self.date}, {self.software}; made by `{self.command}`"
 
 
 def provenance(command: str) -> Provenance:
+    """The provenance of a board that this process prints now."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     day = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
     versions = {"python": platform.python_version()}

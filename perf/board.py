@@ -1,8 +1,8 @@
-"""Seconds of a whole board, beside scipy called for each correlation in turn.
+"""Time of a complete board, compared with calling scipy for each correlation.
 
 python perf/board.py [--scorers 40] [--models 8] [--tasks 20] [--techniques 6] [--permutations 2000]
 
-The rival's time is that of a few correlations, times as many as the board's jackknife and permutations over tasks ask for.
+The time of scipy is extrapolated from a few correlations to the number that the jackknife and the permutations over tasks require.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-sys.path[0] = str(Path(__file__).parents[1])  # this folder would hide the package that it measures
+sys.path[0] = str(Path(__file__).parents[1])  # this folder contains modules with the same names
 from leaderboard import TARGETS, ledger_table, make_board, score_table  # noqa: E402
 
 
@@ -42,18 +42,18 @@ def main() -> None:
         for task in tasks
     ]
     started = time.perf_counter()
-    made = make_board(score_table(scores), ledger_table(rows), permutations=args.permutations)
-    spent = time.perf_counter() - started
+    board = make_board(score_table(scores), ledger_table(rows), permutations=args.permutations)
+    elapsed = time.perf_counter() - started
     x, y = rng.normal(size=(2, args.tasks))
     started = time.perf_counter()
     for _ in range(20):
         stats.pearsonr(x, y), stats.spearmanr(x, y), stats.kendalltau(x, y), stats.weightedtau(x, y, rank=True)
     once = (time.perf_counter() - started) / 20
     columns = args.scorers * args.models * args.techniques * len(TARGETS)
-    rival = once * columns * (args.permutations + args.tasks + 1)
-    print(f"{len(made.lines)} numbers with intervals, {args.permutations} permutations: {spent:.1f} s")
+    scipy_seconds = once * columns * (args.permutations + args.tasks + 1)
+    print(f"{len(board.rows)} numbers with intervals, {args.permutations} permutations: {elapsed:.1f} s")
     print(
-        f"scipy, one correlation at a time, for the axis `tasks` alone: {rival / 3600:.1f} h, {rival / spent:.0f} times as long"
+        f"scipy, one correlation at a time, axis `tasks` only: {scipy_seconds / 3600:.1f} h, {scipy_seconds / elapsed:.0f} times slower"
     )
 
 

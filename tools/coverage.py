@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from leaderboard.axes import leave_one_out, move_axis, over_groups
+from leaderboard.intervals import LEAST, estimate
 from numpy.typing import NDArray
 from scipy.stats import norm
 
 from leaderboard import correlation
-from leaderboard.axes import leave_one_out, move_axis, over_groups
-from leaderboard.intervals import LEAST, estimate
 
 Floats = NDArray[np.float64]
 RUNS, DRAWS = 1000, 999

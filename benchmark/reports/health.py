@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import leaderboard
 from benchmark.finetuning import ledger as ledger_files
 from benchmark.suites.suite import Suite
-from leaderboard.reliability import intraclass, variance_shares
+from leaderboard.statistics.reliability import intraclass, variance_shares
 
 Floats = NDArray[np.float64]
 TECHNIQUE = "full"

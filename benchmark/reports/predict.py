@@ -15,8 +15,9 @@ import leaderboard
 import scorers
 from benchmark.errors import LedgerError
 from benchmark.scoring.selection import select_scorers
-from leaderboard import Measured, prediction
-from leaderboard.prediction import Quality
+from leaderboard import Measured
+from leaderboard.statistics import prediction
+from leaderboard.statistics.prediction import Quality
 
 Floats = NDArray[np.float64]
 TARGETS = ("gain", "forgetting")

@@ -26,7 +26,8 @@ from benchmark.tasks.cards import Card
 from benchmark.tasks.fingerprint import task_fingerprint
 from leaderboard import Board, Measured
 from leaderboard.literature import clip_rows
-from leaderboard.page import ScorerWords, TaskWords, write_page
+from leaderboard.output.detail_pages import ScorerDescription, TaskDescription
+from leaderboard.output.page import write_page
 
 SAMPLES, SAMPLE_SIZE = 8, 64  # images that a task's page shows, and their pixels
 KEY = ("scorer", "target", "technique", "axis", "measure")
@@ -100,7 +101,7 @@ def suite_board(
     """The board of these scores on these measurements, kept in the cache under all that decides it."""
     orientation = _orientation()
     given = [scores.write_csv(), ledger.write_csv(), json.dumps([orientation, permutations, suite])]
-    code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.glob("*.py")))
+    code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.rglob("*.py")))
     key = {"kind": "boards", "suite": suite, "of": hashlib.sha256("\0".join(given).encode() + code).hexdigest()}
 
     def compute() -> str:
@@ -176,7 +177,7 @@ def write_results(
     command: str,
     table: pl.DataFrame,
     m: Measured,
-    tasks: Mapping[str, TaskWords] | None = None,
+    tasks: Mapping[str, TaskDescription] | None = None,
     figures: bool = False,
 ) -> list[Path]:
     """Write the board as Markdown, CSV and JSON, as a page with what it needs, and as figures. command: what makes it again."""
@@ -184,22 +185,22 @@ def write_results(
     paths = []
     for form in ("md", "csv", "json"):
         paths.append(folder / f"board.{form}")
-        write(paths[-1], leaderboard.render(board, form, made=made))
+        write(paths[-1], leaderboard.render(board, form, provenance=made))
     known = {name: _words(f) for name, f in scorers.registry().scorers.items()}
-    paths.append(write_page(folder, board, table, m, made, known, tasks))
+    paths.append(write_page(folder, board, table, m, provenance=made, scorers=known, tasks=tasks))
     if figures:
-        from leaderboard.figures import write_figures
+        from leaderboard.output.figures import write_figures
 
         paths += write_figures(folder / "figures", board, table, m)
     return paths
 
 
-def _words(function: Any) -> ScorerWords:
+def _words(function: Any) -> ScorerDescription:
     predicts = ", ".join(
         f"{'more' if sign > 0 else 'less'} {target}" for target, sign in function.spec.predicts.items()
     )
     reference = next((entry for key, entry in scorers.references().items() if key == function.spec.cite), "")
-    return ScorerWords(
+    return ScorerDescription(
         function.spec.summary,
         inspect.getdoc(function) or "",
         f"a higher score means {predicts}" if predicts else "",
@@ -207,7 +208,7 @@ def _words(function: Any) -> ScorerWords:
     )
 
 
-def task_words(suite: Suite, cache: Cache) -> dict[str, TaskWords]:
+def task_words(suite: Suite, cache: Cache) -> dict[str, TaskDescription]:
     """What a page says of a suite's tasks, with a sample of each of the first classes, kept in the cache."""
     words = {}
     for card in suite.tasks:
@@ -220,7 +221,7 @@ def task_words(suite: Suite, cache: Cache) -> dict[str, TaskWords]:
         kept = cache.get(key, functools.partial(_samples, card))
         shown = [(card.classes[int(i)], _png(image)) for i, image in zip(kept["labels"], kept["images"], strict=True)]
         origin = f"{card.citation}. Licence: {card.licence}."
-        words[card.name] = TaskWords(card.title, card.classes, card.templates, origin, shown)
+        words[card.name] = TaskDescription(card.title, card.classes, card.templates, origin, shown)
     return words
 
 

@@ -23,8 +23,9 @@ from benchmark.reports.predict import COMBINATION
 from benchmark.scoring import scoring as score
 from benchmark.suites.suite import Suite
 from benchmark.tasks.cards import Card
-from leaderboard import Measured, prediction
-from leaderboard.prediction import Quality
+from leaderboard import Measured
+from leaderboard.statistics import prediction
+from leaderboard.statistics.prediction import Quality
 
 Floats = NDArray[np.float64]
 

@@ -152,9 +152,8 @@ def test_scores_are_ranked_against_published_measurements(tmp_path: Path) -> Non
     ]
     board = ranking.suite_board(loaded.name, leaderboard.score_table(cells), rows, Cache(tmp_path), permutations=100)
     best = {
-        (line.scorer, line.axis): line.value
-        for line in board.lines
-        if (line.target, line.measure) == ("gain", "pearson") and line.axis == "tasks"
+        (row["scorer"], row["axis"]): row["value"]
+        for row in board.rows.filter(target="gain", measure="pearson", axis="tasks").iter_rows(named=True)
     }
     assert best["perfect", "tasks"] == pytest.approx(1)
     assert abs(best["noise", "tasks"]) < 0.6

@@ -20,6 +20,7 @@ from benchmark.reports import ranking as rank
 from benchmark.scoring import scoring as score
 from benchmark.suites import suite
 from benchmark.tasks import cards
+from leaderboard.statistics import prediction
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Pictures = Callable[..., Path]
@@ -45,7 +46,7 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     known = predict.features(cells, m, predict.COMBINATION)
     here = recommend.own_features(loaded, loaded.models, card, cache, 1)
     for choice in found.choices:
-        fitted = leaderboard.prediction.fit(known, m.values[choice.technique]["gain"].T)
+        fitted = prediction.fit(known, m.values[choice.technique]["gain"].T)
         row = here[[model.name for model in loaded.models].index(choice.model)]
         assert choice.zero_shot == pytest.approx(1 - row[0])
         possible = np.clip(float(fitted.predict(row)), -choice.zero_shot, 1 - choice.zero_shot)

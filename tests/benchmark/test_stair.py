@@ -348,8 +348,8 @@ def test_a_faulty_pool_or_ledger_scorer_abstains_and_the_run_goes_on(
     from benchmark.reports.run import run
 
     board, _ = run(small(own), ["lost", "vague", "sour", "iimm"], Cache(own / "cache"), own / "out", 1, quiet=True)
-    assert {line.scorer for line in board.lines} == {"lost", "vague", "sour", "iimm"}
-    assert {line.coverage for line in board.lines if line.scorer != "iimm"} == {0.0}
+    assert set(board.rows["scorer"]) == {"lost", "vague", "sour", "iimm"}
+    assert set(board.rows["coverage"].filter(board.rows["scorer"] != "iimm")) == {0.0}
     said = caplog.text
     assert "scorer 'lost' abstains on 10 cells: raised KeyError: 'nothing'" in said
     assert "scorer 'sour' abstains" in said

@@ -1,4 +1,4 @@
-"""The page in a real browser, opened from disk: it works, names are text, and nothing serious stands in anybody's way."""
+"""The page in a real browser, opened from disk: controls work, names are text, and there are no serious accessibility violations."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from leaderboard import baselines, ledger_table, make_board, provenance, score_table, summarise_ledger
-from leaderboard.page import ScorerWords, TaskWords, lead, write_page
+from leaderboard.output.detail_pages import ScorerDescription, TaskDescription
+from leaderboard.output.page import lead, write_page
 
 EVIL = "<img src=x onerror=\"document.body.dataset.hit='yes'\">"
 MODELS, TASKS = [f"m{i}" for i in range(6)], [*(f"t{j}" for j in range(8)), "</script><b>t"]
@@ -52,19 +53,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scores = pl.concat([baselines(m), score_table(scores)])
     board = make_board(scores, m, permutations=99, suite="<i>suite</i>")
     out = tmp_path_factory.mktemp("page")
-    words = {"knows": ScorerWords("Knows.", "Knows.\n\nx < y & z.", "a higher score means more gain", "@misc{knows}")}
+    descriptions = {
+        "knows": ScorerDescription("Knows.", "Knows.\n\nx < y & z.", "a higher score means more gain", "@misc{knows}")
+    }
     write_page(
         out,
         board,
         scores,
         m,
-        provenance(f"python -m benchmark {EVIL}"),
-        words,
-        {"t0": TaskWords("First", ["a", "b"], ["a {c}"], "here", [("a", PNG)])},
+        provenance=provenance(f"python -m benchmark {EVIL}"),
+        scorers=descriptions,
+        tasks={"t0": TaskDescription("First", ["a", "b"], ["a {c}"], "here", [("a", PNG)])},
     )
     first, second = lead(board).split("]. ")
-    assert first.startswith("Under full, knows goes along best with gain over tasks: r .")
-    assert second == "1 of 2 scores say something of the gain that the accuracy before does not: knows."
+    assert first.startswith("Under full, knows correlates best with gain over tasks: r .")
+    assert second == "1 of 2 scores are informative about the gain beyond the accuracy before: knows."
     return out
 
 
@@ -86,7 +89,7 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     driver.quit()
 
 
-def opened(chrome: Any, path: Path) -> None:
+def open_page(chrome: Any, path: Path) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     chrome.get(path.as_uri())
@@ -100,17 +103,17 @@ def column(chrome: Any, number: int) -> list[str]:
     )
 
 
-def choose(chrome: Any, what: str, words: str) -> None:
+def select(chrome: Any, control: str, option: str) -> None:
     from selenium.webdriver.support.ui import Select
 
-    Select(chrome.find_element("id", what)).select_by_visible_text(words)
+    Select(chrome.find_element("id", control)).select_by_visible_text(option)
 
 
 @browser
-def test_the_table_sorts_filters_and_changes(folder: Path, chrome: Any) -> None:
+def test_the_table_can_be_sorted_filtered_and_switched(folder: Path, chrome: Any) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
-    opened(chrome, folder / "index.html")
+    open_page(chrome, folder / "index.html")
     assert set(column(chrome, 0)) == {"knows", EVIL, "constant", "headroom", "static_rank"}
     assert column(chrome, 0)[0] == "knows"
     head = chrome.find_element("css selector", "#board thead th")
@@ -122,24 +125,24 @@ def test_the_table_sorts_filters_and_changes(folder: Path, chrome: Any) -> None:
     box.send_keys("know")
     assert column(chrome, 0) == ["knows"]
     full = column(chrome, 1)
-    choose(chrome, "technique", "lora")
-    choose(chrome, "target", "accuracy")
-    choose(chrome, "axis", "over models")
-    assert "accuracy" in chrome.find_element("id", "about").text.lower()
+    select(chrome, "technique", "lora")
+    select(chrome, "target", "accuracy")
+    select(chrome, "axis", "over models")
+    assert "accuracy" in chrome.find_element("id", "caption").text.lower()
     assert column(chrome, 1) != full
-    choose(chrome, "measure", "regret@1")
+    select(chrome, "measure", "regret@1")
     assert column(chrome, 1)[0].startswith((".", "0"))
-    choose(chrome, "measure", "slope")
+    select(chrome, "measure", "slope")
     assert len(column(chrome, 0)) == 1
 
 
 @browser
-def test_the_plots_show_every_point_of_the_scorer_chosen_by_keyboard(folder: Path, chrome: Any) -> None:
+def test_the_plots_show_every_point_of_a_scorer_selected_by_keyboard(folder: Path, chrome: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    opened(chrome, folder / "index.html")
+    open_page(chrome, folder / "index.html")
     chrome.find_element("css selector", "button[aria-label='plot knows']").send_keys(Keys.ENTER)
-    assert chrome.find_element("id", "scatter-title").text == "knows against what was measured under full"
+    assert chrome.find_element("id", "scatter-title").text == "knows against the measurements under full"
     for place in ("gain-plot", "forgetting-plot"):
         points = chrome.execute_script(f"return document.querySelectorAll('#{place} .scatterlayer .point').length")
         assert points == 6 * 9
@@ -151,7 +154,9 @@ def test_the_plots_show_every_point_of_the_scorer_chosen_by_keyboard(folder: Pat
 @browser
 @pytest.mark.parametrize("width", [1200, 400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_serious_and_no_error_on_any_page(folder: Path, chrome: Any, scheme: str, width: int) -> None:
+def test_no_page_has_errors_or_serious_accessibility_violations(
+    folder: Path, chrome: Any, scheme: str, width: int
+) -> None:
     import axe_selenium_python
 
     axe = (Path(axe_selenium_python.__file__).parent / AXE).read_text(encoding="utf-8")
@@ -163,19 +168,19 @@ def test_nothing_serious_and_no_error_on_any_page(folder: Path, chrome: Any, sch
     pages = [folder / "index.html", *sorted((inner / "scorers").iterdir()), inner / "tasks" / "t0.html"]
     assert len(pages) == 7
     for path in pages:
-        opened(chrome, path)
+        open_page(chrome, path)
         assert [entry for entry in chrome.get_log("browser") if entry["level"] == "SEVERE"] == []
         assert chrome.execute_script("return document.body.dataset.hit") is None
         assert chrome.execute_script("return document.querySelectorAll('b, i, script:not([src])').length") == 0
         assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
         chrome.execute_script(axe)
-        found = chrome.execute_async_script("axe.run().then(arguments[0])")["violations"]
-        assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+        violations = chrome.execute_async_script("axe.run().then(arguments[0])")["violations"]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in ("serious", "critical")] == []
 
 
 @browser
-def test_links_lead_to_a_page_for_every_scorer_and_task(folder: Path, chrome: Any) -> None:
-    opened(chrome, folder / "index.html")
+def test_every_scorer_and_task_has_a_page_that_is_linked(folder: Path, chrome: Any) -> None:
+    open_page(chrome, folder / "index.html")
     links = chrome.execute_script(
         "return [...document.querySelectorAll('main a')].map(a => decodeURI(new URL(a.href).pathname))"
     )

@@ -1,18 +1,18 @@
-"""Repeatability over seeds and the split of the variance, on data with known answers."""
+"""Reliability over seeds and shares of the variance, on data with known answers."""
 
 import numpy as np
 import pytest
 
 from leaderboard import gains_by_seed, ledger_table
-from leaderboard.reliability import intraclass, variance_shares
+from leaderboard.statistics.reliability import intraclass, variance_shares
 
 
-def test_the_reliability_of_a_mean_is_that_of_the_planted_noise() -> None:
+def test_reliability_of_a_mean_follows_from_the_simulated_noise() -> None:
     rng = np.random.default_rng(0)
     cells = rng.normal(size=(4000, 1))
     for noise, seeds in ((0.5, 3), (1.0, 3), (2.0, 5)):
-        found = intraclass(cells + noise * rng.normal(size=(4000, seeds)))
-        assert found == pytest.approx(1 / (1 + noise**2 / seeds), abs=0.03)
+        reliability = intraclass(cells + noise * rng.normal(size=(4000, seeds)))
+        assert reliability == pytest.approx(1 / (1 + noise**2 / seeds), abs=0.03)
     assert intraclass(np.repeat(cells, 3, axis=1)) == 1
     assert abs(intraclass(rng.normal(size=(4000, 3)))) < 0.1
 
@@ -23,7 +23,7 @@ def test_the_worked_example_of_shrout_and_fleiss() -> None:
     assert intraclass(ratings) == pytest.approx(0.44, abs=0.005)
 
 
-def test_too_little_has_no_reliability() -> None:
+def test_one_seed_or_constant_values_have_no_reliability() -> None:
     assert np.isnan(intraclass(np.ones((5, 1))))
     assert np.isnan(intraclass(np.ones((5, 3))))
     table = np.random.default_rng(0).normal(size=(5, 3))
@@ -31,7 +31,7 @@ def test_too_little_has_no_reliability() -> None:
     assert intraclass(gap) == intraclass(table)
 
 
-def test_shares_add_up_and_find_what_was_planted() -> None:
+def test_shares_add_up_and_find_the_simulated_effects() -> None:
     rng = np.random.default_rng(1)
     a, b, c = rng.normal(size=(6, 1, 1, 1)), rng.normal(size=(1, 5, 1, 1)), rng.normal(size=(1, 1, 4, 1))
     shares = variance_shares(a + 0 * b + 0 * c + np.zeros((6, 5, 4, 3)), ("model", "task", "technique"))
@@ -48,7 +48,7 @@ def test_shares_add_up_and_find_what_was_planted() -> None:
     assert noisy["seed"] == pytest.approx(2 / 3, abs=0.1)
 
 
-def test_one_seed_has_no_share_and_a_gap_is_refused() -> None:
+def test_one_seed_has_no_share_and_a_missing_value_is_an_error() -> None:
     table = np.random.default_rng(0).normal(size=(3, 4, 1))
     shares = variance_shares(table, ("model", "task"))
     assert "seed" not in shares
@@ -58,7 +58,7 @@ def test_one_seed_has_no_share_and_a_gap_is_refused() -> None:
         variance_shares(table, ("model", "task"))
 
 
-def test_gains_stand_by_name_and_seed() -> None:
+def test_gains_are_ordered_by_name_and_seed() -> None:
     rows = [
         (model, "full", seed, task, other, 0.25, 0.25 + 0.1 * seed + 0.01 * (task == "t1") + 0.5 * (other != task))
         for model in ("a", "b")

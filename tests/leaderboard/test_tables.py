@@ -1,4 +1,4 @@
-"""Anybody's tables of scores and measurements, good and bad."""
+"""Tables of scores and measurements from files, valid and invalid."""
 
 from pathlib import Path
 
@@ -22,17 +22,17 @@ WIDE = "model,task,before,accuracy\n" + "".join(
 )
 
 
-def written(tmp_path: Path, text: str | bytes) -> Path:
+def write(tmp_path: Path, text: str | bytes) -> Path:
     path = tmp_path / "g.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
-def test_the_third_of_before_accuracy_and_gain_follows(tmp_path: Path) -> None:
-    both = read_measurements(written(tmp_path, WIDE))
+def test_the_third_of_before_accuracy_and_gain_is_computed(tmp_path: Path) -> None:
+    both = read_measurements(write(tmp_path, WIDE))
     lines = [line.split(",") for line in WIDE.splitlines()[1:]]
     gained = "model,task,accuracy,gain\n" + "".join(f"{m},{t},{a},{float(a) - float(b)}\n" for m, t, b, a in lines)
-    other = read_measurements(written(tmp_path, gained))
+    other = read_measurements(write(tmp_path, gained))
     for one, two in ((both.values, other.values), (both.before, other.before)):
         np.testing.assert_equal(set(one), set(two))
     np.testing.assert_allclose(both.values["tuned"]["gain"], other.values["tuned"]["gain"])
@@ -40,14 +40,14 @@ def test_the_third_of_before_accuracy_and_gain_follows(tmp_path: Path) -> None:
     assert np.isnan(both.values["tuned"]["forgetting"]).all()
 
 
-def test_a_ledger_with_quoted_names_of_columns_is_one(tmp_path: Path) -> None:
+def test_a_ledger_with_quoted_column_names_is_recognised(tmp_path: Path) -> None:
     text = '"model","technique","seed","trained_on","evaluated_on","before","after"\na,full,0,t,t,0.5,0.7\n'
-    assert read_measurements(written(tmp_path, text)).values["full"]["gain"] == pytest.approx(0.2)
+    assert read_measurements(write(tmp_path, text)).values["full"]["gain"] == pytest.approx(0.2)
 
 
-def test_techniques_seeds_gaps_and_further_columns(tmp_path: Path) -> None:
+def test_techniques_seeds_empty_fields_and_further_columns_are_read(tmp_path: Path) -> None:
     text = "note,model,task,technique,seed,gain\nx,a,t,lora,0,0.1\ny,a,t,lora,1,0.3\nz,a,u,full,0,\n,b,t,lora,0,0.5\n"
-    m = read_measurements(written(tmp_path, text))
+    m = read_measurements(write(tmp_path, text))
     assert (m.models, m.tasks, m.techniques, m.seeds) == (("a", "b"), ("t",), ("lora",), (0, 1))
     np.testing.assert_allclose(m.values["lora"]["gain"], [[0.2], [0.5]])
 
@@ -70,50 +70,50 @@ def test_techniques_seeds_gaps_and_further_columns(tmp_path: Path) -> None:
         ("model,task,gain\na,t,1\nb,t,", "the last line has no end"),
     ],
 )
-def test_bad_tables_are_named(text: str | bytes, message: str, tmp_path: Path) -> None:
+def test_invalid_tables_are_reported_with_file_and_place(text: str | bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(LeaderboardError) as caught:
-        read_measurements(written(tmp_path, text))
+        read_measurements(write(tmp_path, text))
     assert str(caught.value).startswith(str(tmp_path))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_baselines_come_from_the_measurements_alone(tmp_path: Path) -> None:
-    m = read_measurements(written(tmp_path, WIDE))
+    m = read_measurements(write(tmp_path, WIDE))
     own = score_table(
         {"scorer": "s", "model": a, "task": t, "score": float(i + j)}
         for i, a in enumerate(m.models)
         for j, t in enumerate(m.tasks)
     )
     board = make_board(pl.concat([own, baselines(m)]), m, permutations=99)
-    assert {x.scorer for x in board.lines} == {"s", "headroom", "static_rank"}
+    assert set(board.rows["scorer"]) == {"s", "headroom", "static_rank"}
     headroom = baselines(m).filter(scorer="headroom", model="m0", task="t03")
     assert headroom["score"][0] == pytest.approx(1 - 0.16)
 
 
 @pytest.mark.parametrize("rows", ["m0,t,0.1\n", "m0,t,0.1\nm1,t,0.2\nm2,t,0.1\n", "m0,t,0.1\nm0,u,0.4\nm0,v,0.1\n"])
 def test_one_model_or_one_task_is_a_board_without_numbers(rows: str, tmp_path: Path) -> None:
-    m = read_measurements(written(tmp_path, f"model,task,gain\n{rows}"))
+    m = read_measurements(write(tmp_path, f"model,task,gain\n{rows}"))
     scores = [
         {"scorer": "s", "model": a, "task": t, "score": float(i + j)}
         for i, a in enumerate(m.models)
         for j, t in enumerate(m.tasks)
     ]
     text = render(make_board(score_table(scores), m, permutations=99), "text")
-    told = [line.split() for line in text.splitlines() if " s " in line]
-    assert all(set(row[2:9]) == {"–"} for row in told)
-    assert told or "No score can be told from another by gain" in text
+    cells = [line.split() for line in text.splitlines() if " s " in line]
+    assert all(set(row[2:9]) == {"–"} for row in cells)
+    assert cells or "No score can be ranked by gain" in text
 
 
-def test_only_what_is_asked_for_is_shown(tmp_path: Path) -> None:
-    m = read_measurements(written(tmp_path, WIDE))
+def test_a_filtered_board_has_the_selected_targets_and_axes_only(tmp_path: Path) -> None:
+    m = read_measurements(write(tmp_path, WIDE))
     scores = [
         {"scorer": "s", "model": a, "task": t, "score": float(i * j)}
         for i, a in enumerate(m.models)
         for j, t in enumerate(m.tasks)
     ]
     board = filter_board(make_board(score_table(scores), m, permutations=99), ["accuracy"], ["models"])
-    assert {(x.target, x.axis) for x in board.lines} == {("accuracy", "models")}
+    assert set(board.rows.select("target", "axis").iter_rows()) == {("accuracy", "models")}
     text = render(board, "text")
     assert "over models" in text
     assert "over tasks" not in text
@@ -122,7 +122,7 @@ def test_only_what_is_asked_for_is_shown(tmp_path: Path) -> None:
         filter_board(board, axes=["seeds"])
 
 
-def test_a_large_table_is_read_whole(tmp_path: Path) -> None:
+def test_a_large_table_is_read_completely(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("scorer,model,task,score\n" + "".join(f"s,m{i},t{j},{i}\n" for i in range(300) for j in range(200)))
     assert len(read_scores(path)) == 60_000

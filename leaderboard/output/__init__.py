@@ -1,0 +1,1 @@
+"""A board as text, Markdown, LaTeX, HTML, CSV, JSON, as a folder of pages and as figures."""
