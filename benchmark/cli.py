@@ -1,422 +1,135 @@
-"""The command line. Results go to stdout, progress to stderr; each command imports what it needs when it runs."""
+"""The command line: builds the parser from the command modules, runs one command, and turns errors into exit codes.
+
+Results go to stdout; progress, warnings and errors to stderr.
+"""
 
 import argparse
+import logging
 import os
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from types import ModuleType
 
-from benchmark.commands.arguments import parser
+from benchmark import __version__
+from benchmark.commands import (
+    cache,
+    check_scorer,
+    cite,
+    embed,
+    fetch,
+    measure,
+    new_card,
+    new_scorer,
+    options,
+    predict,
+    pretrain,
+    rank,
+    recommend,
+    run,
+    score,
+)
+from benchmark.commands import (
+    list as list_,
+)
 from benchmark.errors import BenchmarkError, UsageError
+
+PROGRAM = "python -m benchmark"
+# in the order of `--help`: the pipeline, what is built on it, then tools
+COMMANDS: dict[str, ModuleType] = {
+    "run": run,
+    "fetch": fetch,
+    "embed": embed,
+    "measure": measure,
+    "score": score,
+    "rank": rank,
+    "predict": predict,
+    "recommend": recommend,
+    "cite": cite,
+    "list": list_,
+    "cache": cache,
+    "new-card": new_card,
+    "new-scorer": new_scorer,
+    "check-scorer": check_scorer,
+    "pretrain": pretrain,
+}
+OVERVIEW = """\
+examples:
+  python -m benchmark run --scorers all              embed, score and rank; print the board
+  python -m benchmark run --scorers iimm,logme --models clip-things,clip-signs
+  python -m benchmark score my_embeddings.npz --format json
+  python -m benchmark measure --dry-run              how much fine-tuning is left to do
+  python -m benchmark recommend my_images            which model and technique for a folder of images
+  python -m benchmark list scorers
+  python -m benchmark list tasks --health            can the suite distinguish scores?
+"""
+INTERRUPTED = 130  # the exit code that shells give to Control-C
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line, with one subparser per command."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Which transferability score predicts the effect of fine-tuning?",
+        epilog=OVERVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", metavar="command", required=True)
+    for name, command in COMMANDS.items():
+        examples = "\n".join(f"  {PROGRAM} {example}" for example in command.EXAMPLES)
+        subparser = subparsers.add_parser(
+            name,
+            help=command.HELP,
+            description=command.HELP,
+            epilog=f"{'examples' if len(command.EXAMPLES) > 1 else 'example'}:\n{examples}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        options.add_general(subparser)
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
-    args = parser().parse_args(argv)
-    args.said = shlex.join(["python", "-m", "benchmark", *(sys.argv[1:] if argv is None else argv)])
+    args = build_parser().parse_args(argv)
+    args.command_line = shlex.join([*PROGRAM.split(), *(sys.argv[1:] if argv is None else argv)])
+    configure_logging(quiet=args.quiet, debug=args.debug)
     if getattr(args, "data", None):
-        os.environ["BENCHMARK_DATA"] = str(args.data.resolve())  # the workers read it too
+        os.environ["BENCHMARK_DATA"] = str(args.data.resolve())  # workers read it too
     try:
-        COMMANDS[args.command](args)
+        COMMANDS[args.command].run(args)
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        return 130
+        print("interrupted; the same command continues from here", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
+        # the reader of stdout has closed it, as `head` does; nothing more can be printed there
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (BenchmarkError, ValueError, OSError) as problem:
-        if args.debug or not _ours(problem):
+    except Exception as error:
+        if args.debug or not _is_reported(error):
             raise
-        print(f"error: {problem}", file=sys.stderr)
-        return 2 if isinstance(problem, UsageError) else 1
-
-
-def _ours(problem: Exception) -> bool:
-    """An error that the user can mend, and not a bug."""
-    return isinstance(problem, BenchmarkError | OSError) or type(problem).__module__.split(".")[0] in (
-        "scorers",
-        "leaderboard",
-    )
-
-
-def _suite(args: argparse.Namespace) -> Any:
-    from benchmark.suites import suite
-
-    whole = suite.load(args.suite, args.source)
-    part = whole.subset(args.models, args.tasks, getattr(args, "techniques", None))
-
-    return part.on_device(getattr(args, "device", ""), getattr(args, "precision", "fp32"))
-
-
-def _cache(args: argparse.Namespace) -> Any:
-    from benchmark.embedding.cache import Cache
-
-    return Cache(args.cache)
-
-
-def _out(args: argparse.Namespace, suite: Any) -> Path:
-    return args.out or Path("results") / suite.name
-
-
-def _say(args: argparse.Namespace, text: str) -> None:
-    if not args.quiet:
-        print(text, file=sys.stderr)
-
-
-def _run(args: argparse.Namespace) -> None:
-    import leaderboard
-    from benchmark.reports.run import run
-    from benchmark.scoring.selection import report_load_failures
-
-    suite = _suite(args)
-    if args.dry_run:
-        from benchmark.reports.plan import plan
-
-        return print(plan(suite, args.scorers, _cache(args)), end="")
-    report_load_failures()
-    board, paths = run(
-        suite, args.scorers, _cache(args), _out(args, suite), args.jobs, args.quiet, args.said, args.figures
-    )
-    print(leaderboard.render(board, args.format, provenance=leaderboard.provenance(args.said)), end="")
-    _say(args, f"written: {', '.join(str(path) for path in paths)}")
-
-
-def _fetch(args: argparse.Namespace) -> None:
-    from benchmark.embedding.jobs import fetch_suite
-
-    fetch_suite(_suite(args), args.quiet)
-    _say(args, "fetch: everything is here")
-
-
-def _embed(args: argparse.Namespace) -> None:
-    from benchmark.embedding.jobs import embed_suite
-
-    made = embed_suite(_suite(args), _cache(args), args.jobs, args.quiet)
-    _say(args, f"embed: {made} images encoded" if made else "embed: everything was there")
-
-
-def _measure(args: argparse.Namespace) -> None:
-    from tabulate import tabulate
-
-    from benchmark.finetuning import measure
-    from benchmark.suites import suite
-
-    whole, part = suite.load(args.suite, args.source).on_device(args.device, "fp32"), _suite(args)
-    root = _cache(args).root
-    if args.audit:
-        found = measure.audit(whole, part, root, args.jobs, args.audit, args.seed, args.quiet)
-        lines = [
-            [d.run.model, d.run.technique, d.run.seed, d.run.trained_on, f"{d.in_domain:.4f}", f"{d.elsewhere:.4f}"]
-            for d in found
-        ]
-        print(
-            tabulate(
-                lines,
-                ["model", "technique", "seed", "trained on", "off in-domain", "off elsewhere"],
-                disable_numparse=True,
-            )
-        )
-        worst = max(d.in_domain for d in found)
-        print(
-            f"\n{len(found)} runs repeated: off by {sum(d.in_domain for d in found) / len(found):.4f} in-domain on average, {worst:.4f} at most"
-        )
-        return
-    added = measure.measure(whole, part, root, args.jobs, args.quiet, args.dry_run)
-    if not args.dry_run:
-        _say(args, f"measure: {added} runs added to {whole.ledger}")
-
-
-def _score(args: argparse.Namespace) -> None:
-    from benchmark import files
-    from benchmark.scoring import scoring as score
-    from benchmark.scoring.selection import report_load_failures, report_raised
-
-    report_load_failures()
-    if args.file:
-        return _score_file(args)
-    import json
-
-    from tabulate import tabulate
-
-    import leaderboard
-    from benchmark.embedding.jobs import embed_suite
-
-    suite, cache = _suite(args), _cache(args)
-    embed_suite(suite, cache, args.jobs, args.quiet)
-    scores = score.score_suite(suite, args.scorers, cache, args.jobs, args.quiet).scores
-    path = _out(args, suite) / "scores.csv"
-    files.write(path, leaderboard.scores_to_csv(scores))
-    report_raised(scores)
-    if args.format == "json":
-        print(json.dumps(scores.to_dicts(), indent=1))
-    elif args.format == "text":
-        shown = scores.select("scorer", "model", "task", "score", "abstained")
-        lines = [
-            [*place, "–" if value is None else f"{value:.6g}", reason] for *place, value, reason in shown.iter_rows()
-        ]
-        print(tabulate(lines, ["scorer", "model", "task", "score", "abstained because it"], disable_numparse=True))
-    else:
-        print(leaderboard.scores_to_csv(scores), end="")
-    _say(args, f"written: {path}")
-
-
-def _score_file(args: argparse.Namespace) -> None:
-    import csv
-    import json
-
-    import scorers
-    from benchmark import files
-    from benchmark.scoring.selection import select_scorers
-
-    functions = select_scorers(args.scorers)
-    result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(functions))
-    if args.out:
-        files.write(args.out / "scores.json", json.dumps(result, indent=1) + "\n")
-        _say(args, f"written: {args.out / 'scores.json'}")
-    if args.format == "json":
-        print(json.dumps(result, indent=1))
-    elif args.format == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["scorer", "score", "abstained"])
-        for name, value in result["scores"].items():
-            writer.writerow([name, "" if value is None else repr(value), result["abstained"].get(name, "")])
-    else:
-        from tabulate import tabulate
-
-        lines = [
-            [
-                name,
-                "–" if value is None else f"{value:.6g}",
-                f"{result['seconds'][name] * 1000:.1f}",
-                result["abstained"].get(name, ""),
-            ]
-            for name, value in result["scores"].items()
-        ]
-        print(
-            tabulate(
-                lines,
-                ["scorer", "score", "ms", "abstained because it"],
-                disable_numparse=True,
-                colalign=("left", "right", "right", "left"),
-            )
-        )
-
-
-def _rank(args: argparse.Namespace) -> None:
-    import polars as pl
-
-    import leaderboard
-    from benchmark.reports import ranking as rank
-
-    if args.scores or args.gains:
-        return _rank_tables(args)
-    suite = _suite(args)
-    path = _out(args, suite) / "scores.csv"
-    if not path.exists():
-        raise UsageError(
-            f"{path}: there are no scores yet; `python -m benchmark score --suite {args.suite}` writes them"
-        )
-    ledger = rank.measurements(suite)
-    models, tasks = [m.name for m in suite.models], [t.name for t in suite.tasks]
-    scores = leaderboard.read_scores(path).filter(
-        pl.col("technique") == "", pl.col("model").is_in(models), pl.col("task").is_in(tasks)
-    )
-    scores = pl.concat([scores, rank.ledger_scores(ledger, None)])
-    board = rank.suite_board(suite.name, scores, ledger, _cache(args))
-    if args.check:
-        return _check_board(args, board)
-    measured = leaderboard.summarise_ledger(ledger)
-    words = rank.task_words(suite, _cache(args))
-    paths = rank.write_results(board, _out(args, suite), args.said, scores, measured, words, args.figures)
-    shown = leaderboard.filter_board(board, args.target, args.axis)
-    print(leaderboard.render(shown, args.format, provenance=leaderboard.provenance(args.said)), end="")
-    _say(args, f"written: {', '.join(str(p) for p in paths)}")
-
-
-def _check_board(args: argparse.Namespace, board: Any) -> None:
-    from benchmark.reports import ranking as rank
-
-    found = rank.board_differences(args.check, board)
-    for line in found[:20]:
-        print(line)
-    if len(found) > 20:
-        print(f"and {len(found) - 20} more")
-    if found:
-        raise BenchmarkError(
-            f"{args.check}: does not follow from these scores and measurements ({len(found)} departures)"
-        )
-    print(
-        f"{args.check}: board {board.id} follows from its scores and measurements, {len(board.rows)} numbers compared"
-    )
-
-
-def _rank_tables(args: argparse.Namespace) -> None:
-    """Anybody's scores against anybody's measurements; written to a folder only where --out names one."""
-    import leaderboard
-    from benchmark.reports import ranking as rank
-
-    if not (args.scores and args.gains):
-        raise UsageError("--scores and --gains belong together: a table of scores, and a table of what was measured")
-    board, table, measured, left_out = rank.rank_tables(args.scores, args.gains)
-    for line in left_out:
-        print(line, file=sys.stderr)
-    if args.check:
-        return _check_board(args, board)
-    shown = leaderboard.filter_board(board, args.target, args.axis)
-    print(leaderboard.render(shown, args.format, provenance=leaderboard.provenance(args.said)), end="")
-    if args.out:
-        paths = rank.write_results(board, args.out, args.said, table, measured, figures=args.figures)
-        _say(args, f"written: {', '.join(str(path) for path in paths)}")
-
-
-def _cite(args: argparse.Namespace) -> None:
-    from benchmark.reports.cite import cite
-
-    print(cite(args.board), end="")
-
-
-def _predict(args: argparse.Namespace) -> None:
-    from benchmark import files
-    from benchmark.embedding.jobs import embed_suite
-    from benchmark.reports import predict
-    from benchmark.reports import ranking as rank
-    from benchmark.scoring import scoring as score
-
-    suite, cache = _suite(args), _cache(args)
-    ledger = rank.measurements(suite)
-    embed_suite(suite, cache, args.jobs, args.quiet)
-    scores = score.score_suite(
-        suite, predict.scores_for_all_techniques(args.scorers), cache, args.jobs, args.quiet
-    ).scores
-    found = predict.predict(suite.name, scores, ledger)
-    paths = [_out(args, suite) / f"predict.{form}" for form in ("md", "csv", "json")]
-    for path in paths:
-        files.write(path, predict.render(found, path.suffix[1:]))
-    print(predict.render(found, args.format), end="")
-    _say(args, f"written: {', '.join(str(path) for path in paths)}")
-
-
-def _recommend(args: argparse.Namespace) -> None:
-    from benchmark import files
-    from benchmark.embedding.jobs import embed_suite
-    from benchmark.reports import ranking as rank
-    from benchmark.reports import recommend
-    from benchmark.tasks import cards, image_folder, sources
-
-    suite, cache = _suite(args), _cache(args)
-    rows = rank.measurements(suite)
-    skipped: list[str] = []
-    if args.path.suffix == ".toml" or (not args.path.exists() and str(args.path) in cards.card_names()):
-        card = sources.resolve_source(cards.load(str(args.path)), args.source)
-    else:
-        card, skipped = image_folder.card_from_folder(args.path, args.template, args.names)
-    embed_suite(suite, cache, args.jobs, args.quiet)
-    found = recommend.recommend(suite, rows, card, cache, args.jobs, args.quiet, skipped)
-    folder = args.out or Path("results") / "recommend" / card.name
-    paths = [folder / f"recommend.{form}" for form in ("md", "csv", "json", "png", "svg")]
-    for path in paths[:3]:
-        files.write(path, recommend.render(found, path.suffix[1:]))
-    for path in paths[3:]:
-        recommend.plot(found, path)
-    print(recommend.render(found, args.format), end="")
-    _say(args, f"written: {', '.join(str(path) for path in paths)}")
-
-
-def _list(args: argparse.Namespace) -> None:
-    from benchmark.reports.listing import show
-
-    show(args, lambda: _suite(args))
-
-
-def _cache_command(args: argparse.Namespace) -> None:
-    from benchmark.reports.listing import show_cache
-
-    show_cache(args, _cache(args))
-
-
-def _new_card(args: argparse.Namespace) -> None:
-    from benchmark.tasks.new_card import new_card
-
-    path, counts = new_card(args.path, args.name, args.template, args.out, lambda text: _say(args, text))
-    print(path)
-    _say(args, f"{counts}; next: name it in a suite's `tasks`, or `python -m benchmark recommend {path}`")
-
-
-def _new_scorer(args: argparse.Namespace) -> None:
-    from benchmark.commands.new_scorer import new_scorer
-
-    for path in new_scorer(args.name, args.package):
-        print(path)
-    where = f"cd {args.package} && pytest" if args.package else f"pytest tests/scorers/test_{args.name}.py"
-    _say(args, f"next: change the formula and its test, then `{where}`")
-
-
-def _check_scorer(args: argparse.Namespace) -> None:
-    import scorers
-
-    outcomes = []
-    for outcome in scorers.check_scorer(_scorer(args.name)):
-        outcomes.append(outcome)
-        if outcome.failure:
-            print(f"FAILED  {outcome.name}: {outcome.requirement}, but {outcome.failure}; {outcome.remedy}")
-        else:
-            print(f"ok      {outcome.name}: {outcome.requirement}")
-    failed = [outcome.name for outcome in outcomes if outcome.failure]
-    if failed:
-        raise BenchmarkError(f"{len(failed)} of {len(outcomes)} checks failed: {', '.join(failed)}")
-
-
-def _scorer(name: str) -> Any:
-    """A scorer by its name, or by module:function; modules of the working folder count."""
-    import importlib
-
-    from benchmark.scoring.selection import select_scorers
-
-    module, colon, function = name.partition(":")
-    if not colon:
-        return select_scorers([name])[name]
-    sys.path.insert(0, os.getcwd())
-    try:
-        return getattr(importlib.import_module(module), function)
-    except Exception as problem:  # a module may do anything while it is imported
-        raise UsageError(f"'{name}' cannot be loaded: {type(problem).__name__}: {problem}") from None
-
-
-def _pretrain(args: argparse.Namespace) -> None:
-    from joblib import delayed
-
-    from benchmark.errors import unknown_name
-    from benchmark.execution.parallel import parallel
-    from benchmark.pocket.families import WEIGHTS
-    from benchmark.pocket.pretrain import RECIPES, pretrain, write_vocabulary
-
-    for name in args.models or ():
-        if name not in RECIPES:
-            raise unknown_name("model", name, RECIPES)
-    write_vocabulary()
-    folder = args.out or WEIGHTS
-    list(parallel((delayed(pretrain)(name, folder / name) for name in args.models or RECIPES), args.jobs))
-    print(f"pretrained models are in {folder}")
-
-
-COMMANDS = {
-    "run": _run,
-    "fetch": _fetch,
-    "embed": _embed,
-    "measure": _measure,
-    "score": _score,
-    "rank": _rank,
-    "predict": _predict,
-    "recommend": _recommend,
-    "cite": _cite,
-    "list": _list,
-    "cache": _cache_command,
-    "new-card": _new_card,
-    "new-scorer": _new_scorer,
-    "check-scorer": _check_scorer,
-    "pretrain": _pretrain,
-}
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def _is_reported(error: Exception) -> bool:
+    """Whether an error is one that a user can fix: its message is one line, and a traceback would add nothing."""
+    if isinstance(error, BenchmarkError | OSError):
+        return True
+    # imported here, since they load numpy
+    from leaderboard import LeaderboardError
+    from scorers import Abstain, EmbeddingsError
+
+    return isinstance(error, LeaderboardError | EmbeddingsError | Abstain)
+
+
+def configure_logging(*, quiet: bool, debug: bool) -> None:
+    """Print the messages of the logger `benchmark` to stderr as they are; replaces the handler of an earlier call."""
+    logger = logging.getLogger("benchmark")
+    handler = logging.StreamHandler()  # of the present sys.stderr
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)

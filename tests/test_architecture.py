@@ -35,7 +35,7 @@ def test_package_imports_nothing_from_beyond_its_walls(package: str, forbidden: 
 
 
 @pytest.mark.parametrize(
-    "package", ["scorers", "leaderboard", "benchmark.cli", "benchmark.scoring.scoring", "benchmark.reports.ranking"]
+    "package", ["scorers", "leaderboard", "benchmark.cli", "benchmark.scoring.scoring", "benchmark.reports.run"]
 )
 def test_importing_does_not_load_torch(package: str) -> None:
     code = f"import sys, {package}; sys.exit('torch' in sys.modules)"

@@ -1,4 +1,4 @@
-"""References for the software, and for a board: its suite, its version and the scorers in it."""
+"""BibTeX entries for the software, and for a board: its suite, its version and its scorers."""
 
 import json
 import re
@@ -27,32 +27,35 @@ BOARD = """\
 
 
 def cite(board: Path | None = None) -> str:
-    """BibTeX. board: the JSON of a board. Raises LeaderboardError for a file that is none."""
+    """BibTeX for the software, and with the JSON file of a board for the board and its scorers.
+
+    Raises LeaderboardError for a file that is not a board.
+    """
     software = SOFTWARE.format(version=__version__)
     if board is None:
         return software
     try:
-        told = json.loads(board.read_text(encoding="utf-8"))
-        meta, names = told["meta"], {row["scorer"] for row in told["rows"]}
+        content = json.loads(board.read_text(encoding="utf-8"))
+        meta, names = content["meta"], {row["scorer"] for row in content["rows"]}
         entry = BOARD.format(
-            id=_plain(meta["board"]),
-            suite=_plain(meta["suite"]),
+            id=_tex(meta["board"]),
+            suite=_tex(meta["suite"]),
             scorers=len(names),
             models=len(meta["models"]),
             tasks=len(meta["tasks"]),
-            year=_plain(meta["made"]["date"][:4]),
-            version=_plain(meta["made"]["versions"]["transferability-benchmark"]),
-            command=_plain(meta["made"]["command"]),
+            year=_tex(meta["made"]["date"][:4]),
+            version=_tex(meta["made"]["versions"]["transferability-benchmark"]),
+            command=_tex(meta["made"]["command"]),
         )
     except FileNotFoundError:
         raise LeaderboardError(f"{board}: there is no such file; `run` and `rank` write boards") from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         raise LeaderboardError(f"{board}: is not the JSON of a board; `run` and `rank` write boards") from None
-    cited = {f.spec.cite for name, f in scorers.registry().scorers.items() if name in names}
-    return "".join([software, entry, *(text for key, text in scorers.references().items() if key in cited)])
+    keys = {function.spec.cite for name, function in scorers.registry().scorers.items() if name in names}
+    return "".join([software, entry, *(text for key, text in scorers.references().items() if key in keys)])
 
 
-def _plain(text: str) -> str:
-    """With what TeX would read as its own escaped, and without braces and backslashes."""
+def _tex(text: str) -> str:
+    """Text for a BibTeX field: special characters of TeX escaped, braces, quotes and backslashes removed."""
     plain = re.sub(r"[{}\\\"~^]", "", " ".join(text.split()))
     return re.sub(r"([_#%$&])", r"\\\1", plain)

@@ -1,4 +1,4 @@
-"""Can a suite tell scores apart? Its acceptance, computed from the ledger."""
+"""The health of a suite: whether its measurements can tell scores apart. Computed from the ledger alone."""
 
 from dataclasses import dataclass
 
@@ -9,128 +9,150 @@ from numpy.typing import NDArray
 import leaderboard
 from benchmark.finetuning import ledger as ledger_files
 from benchmark.suites.suite import Suite
+from leaderboard import Measured
 from leaderboard.statistics.reliability import intraclass, variance_shares
 
 Floats = NDArray[np.float64]
-TECHNIQUE = "full"
+TECHNIQUE = "full"  # the criteria on gains are checked on full fine-tuning, which every suite measures
+NEAR_CHANCE = 0.1  # accuracy within 10 points of chance: the model does not know the task
+HIGH_ACCURACY = 0.8
+RISE = 0.01  # a run whose val accuracy still rises by more in the last fifth of its epochs has not converged
 
 
 @dataclass(frozen=True)
-class Check:
-    """One demand on a suite: what was found, what is asked for, and whether that is met."""
+class Criterion:
+    """One criterion of a suite's health. name: what is measured.  value: its value.  required: the requirement on it."""
 
-    what: str
-    found: str
-    asked: str
-    holds: bool
+    name: str
+    value: str
+    required: str
+    passed: bool
 
 
 def zero_shot(suite: Suite, ledger: pl.DataFrame) -> Floats:
-    """(models, tasks) zero-shot test accuracy, NaN where nothing was evaluated."""
-    table = np.full((len(suite.models), len(suite.tasks)), np.nan)
-    models, tasks = {m.name: i for i, m in enumerate(suite.models)}, {t.name: i for i, t in enumerate(suite.tasks)}
+    """(models, tasks) zero-shot test accuracies, NaN where the ledger has none."""
+    accuracies = np.full((len(suite.models), len(suite.tasks)), np.nan)
+    models = {model.name: i for i, model in enumerate(suite.models)}
+    tasks = {task.name: j for j, task in enumerate(suite.tasks)}
     for model, task, before in ledger.select("model", "evaluated_on", "before").unique().iter_rows():
-        table[models[model], tasks[task]] = before
-    return table
+        accuracies[models[model], tasks[task]] = before
+    return accuracies
 
 
-def check(suite: Suite, ledger: pl.DataFrame) -> list[Check]:
-    """Every demand on the suite's health, in the order of the stair."""
+def criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
+    """The criteria that the ledger allows to check: those on zero-shot accuracy, then those on gains."""
+    measured = leaderboard.summarise_ledger(ledger)
+    results = _zero_shot_criteria(suite, ledger)
+    if TECHNIQUE not in measured.values:
+        return results
+    complete = np.asarray(
+        np.isfinite(measured.values[TECHNIQUE]["gain"]).all(0)
+    )  # (tasks,): every model was fine-tuned on it
+    if complete.sum() < 2:
+        return results
+    results += _gain_criteria(measured, complete)
+    share, runs = converged_runs(suite)
+    if runs:
+        results.append(
+            Criterion(
+                f"runs of {runs} whose val accuracy rises by less than a point in the last fifth",
+                f"{share:.0%}",
+                "at least 90%",
+                share >= 0.9,
+            )
+        )
+    gains, _ = leaderboard.gains_by_seed(ledger.filter(pl.col("technique") == TECHNIQUE))
+    if (seeds := gains.shape[-1]) > 1:
+        reliability = intraclass(gains.reshape(-1, seeds))
+        results.append(
+            Criterion(
+                f"reliability of the mean gain of {seeds} seeds (intraclass correlation)",
+                f"{reliability:.3f}",
+                "at least .9",
+                reliability >= 0.9,
+            )
+        )
+    return results
+
+
+def _zero_shot_criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
+    """Models should range from chance to high accuracy, and tasks from hard to easy."""
     before = zero_shot(suite, ledger)
     before = before[np.isfinite(before).any(1)]
-    m = leaderboard.summarise_ledger(ledger)
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
-    near = np.asarray((np.abs(before - chance) <= 0.1).any(1))
-    high = np.asarray((before > 0.8).any(1))
-    known = np.isfinite(before).any(0)
-    thirds = np.histogram(np.nanmean(before[:, known], 0), [0, 1 / 3, 2 / 3, 1])[0]
-    checks = [
-        Check(
-            "models with zero-shot accuracy within 10 points of chance somewhere",
-            f"{near.sum()} of {len(near)}",
+    near_chance = np.asarray((np.abs(before - chance) <= NEAR_CHANCE).any(1))
+    high = np.asarray((before > HIGH_ACCURACY).any(1))
+    evaluated = np.isfinite(before).any(0)
+    thirds = np.histogram(np.nanmean(before[:, evaluated], 0), [0, 1 / 3, 2 / 3, 1])[0]
+    return [
+        Criterion(
+            "models with zero-shot accuracy within 10 points of chance on at least one task",
+            f"{near_chance.sum()} of {len(near_chance)}",
             "all",
-            bool(near.all()),
+            bool(near_chance.all()),
         ),
-        Check(
-            "models with zero-shot accuracy above 80 % somewhere",
+        Criterion(
+            "models with zero-shot accuracy above 80 % on at least one task",
             f"{high.sum()} of {len(high)}",
             "all",
             bool(high.all()),
         ),
-        Check(
+        Criterion(
             "tasks per third of mean zero-shot accuracy",
             " / ".join(map(str, thirds)),
             "at least 4 each",
             bool((thirds >= 4).all()),
         ),
     ]
-    if TECHNIQUE not in m.values:
-        return checks
-    whole = np.isfinite(m.values[TECHNIQUE]["gain"]).all(0)  # tasks that every model was tuned on
-    if whole.sum() < 2:
-        return checks
-    gain, after = (m.values[TECHNIQUE][target][:, whole] for target in ("gain", "accuracy"))
+
+
+def _gain_criteria(measured: Measured, complete: NDArray[np.bool_]) -> list[Criterion]:
+    """Gains should differ between tasks, and no fixed order of the models should win everywhere. complete: (tasks,)."""
+    gain, after = (measured.values[TECHNIQUE][target][:, complete] for target in ("gain", "accuracy"))
     spread = float(np.nanmean(np.nanstd(gain, axis=1)))
-    checks.append(
-        Check(
+    # a task won by several models counts in equal parts for each
+    wins = np.zeros(len(measured.models))
+    for column in after.T:
+        winners = column == np.nanmax(column)
+        wins[winners] += 1 / winners.sum()
+    share = float(wins.max() / complete.sum())
+    static = static_tau(after)
+    gains = np.concatenate([measured.values[technique]["gain"][:, complete] for technique in measured.techniques])
+    effective = participation(gains.T)
+    return [
+        Criterion(
             "standard deviation over tasks of the gain, mean over models",
             f"{spread:.3f}",
             "at least .12",
             spread >= 0.12,
-        )
-    )
-    wins = np.zeros(len(m.models))
-    for column in after.T:
-        best = column == np.nanmax(column)
-        wins[best] += 1 / best.sum()
-    share = float(wins.max() / whole.sum())
-    checks.append(
-        Check(
+        ),
+        Criterion(
             "share of tasks on which the most frequent winner wins",
-            f"{share:.2f} ({m.models[int(wins.argmax())]})",
+            f"{share:.2f} ({measured.models[int(wins.argmax())]})",
             "at most .5",
             share <= 0.5,
-        )
-    )
-    static = _static_tau(after)
-    checks.append(
-        Check("weighted τ of the leave-one-task-out static ranking", f"{static:.2f}", "at most .6", static <= 0.6)
-    )
-    columns = np.concatenate([m.values[k]["gain"][:, whole] for k in m.techniques])
-    effective = participation(columns.T)
-    checks.append(Check("effective number of tasks", f"{effective:.1f} of {whole.sum()}", "at least 5", effective >= 5))
-    level, runs = levelled(suite)
-    if runs:
-        checks.append(
-            Check(
-                f"runs of {runs} whose val accuracy rises by less than a point in the last fifth",
-                f"{level:.0%}",
-                "at least 90%",
-                level >= 0.9,
-            )
-        )
-    gains, _ = leaderboard.gains_by_seed(ledger.filter(pl.col("technique") == TECHNIQUE))
-    if gains.shape[-1] > 1:
-        reliable = intraclass(gains.reshape(-1, gains.shape[-1]))
-        checks.append(
-            Check(
-                f"reliability of the mean gain of {gains.shape[-1]} seeds (intraclass correlation)",
-                f"{reliable:.3f}",
-                "at least .9",
-                reliable >= 0.9,
-            )
-        )
-    return checks
+        ),
+        Criterion("weighted τ of the leave-one-task-out static ranking", f"{static:.2f}", "at most .6", static <= 0.6),
+        Criterion(
+            "effective number of tasks", f"{effective:.1f} of {complete.sum()}", "at least 5", bool(effective >= 5)
+        ),
+    ]
 
 
 def variance(ledger: pl.DataFrame) -> dict[str, float]:
-    """Shares of the variance of the gains by model, task, technique, their interactions and the seed; empty for a ledger with gaps."""
+    """Shares of the variance of the gains due to model, task, technique, their interactions and the seed.
+
+    Empty for an incomplete ledger, where the decomposition is not defined.
+    """
     gains, _ = leaderboard.gains_by_seed(ledger)
     return variance_shares(gains, ("model", "task", "technique")) if np.isfinite(gains).all() else {}
 
 
-def _static_tau(after: Floats) -> float:
-    """Mean over tasks of the weighted τ between each model's mean rank elsewhere and its accuracy here."""
+def static_tau(after: Floats) -> float:
+    """Mean over tasks of the weighted τ between a model's accuracy on the task and its mean rank on the other tasks.
+
+    after: (models, tasks) accuracies.  Near 1 if one fixed order of the models is right everywhere.
+    """
     from scipy.stats import weightedtau
 
     static = leaderboard.static_rank(after)
@@ -139,51 +161,51 @@ def _static_tau(after: Floats) -> float:
 
 
 def participation(table: Floats) -> float:
-    """Participation ratio (Σλ)²/Σλ² of the spectrum of the correlations between tasks: how many independent ones there are.
+    """The effective number of independent tasks: the participation ratio (Σλ)²/Σλ² of the eigenvalues λ of their correlations.
 
     table: (tasks, columns); columns with a missing value are left out, each task's row is standardised.
     """
-    whole = table[:, np.isfinite(table).all(0)]
-    centred = whole - whole.mean(1, keepdims=True)
+    complete = table[:, np.isfinite(table).all(0)]
+    centred = complete - complete.mean(1, keepdims=True)
     scaled = centred / np.maximum(centred.std(1, keepdims=True), 1e-12)
+    # the squared singular values of the standardised rows are the eigenvalues of the correlation matrix, up to a factor
     values = np.linalg.svd(scaled, compute_uv=False) ** 2
     return float(values.sum() ** 2 / (values**2).sum())
 
 
-def levelled(suite: Suite) -> tuple[float, int]:
-    """Share of runs whose val accuracy rises by less than a point over the last fifth of the epochs, and the number of runs."""
+def converged_runs(suite: Suite) -> tuple[float, int]:
+    """The share of runs whose val accuracy rises by less than RISE over the last fifth of the epochs, and the number of runs."""
     rises = []
     for model in suite.models:
         for notes in ledger_files.runs(suite.ledger, model.name).values():
             curve = notes["val"]
             rises.append(curve[-1] - curve[max(0, int(len(curve) * 0.8) - 1)])
-    return (float(np.mean(np.array(rises) < 0.01)), len(rises)) if rises else (0.0, 0)
+    return (float(np.mean(np.array(rises) < RISE)), len(rises)) if rises else (0.0, 0)
+
+
+def task_table(suite: Suite, ledger: pl.DataFrame) -> pl.DataFrame:
+    """Per task: title, group, classes, zero-shot accuracy (mean, and range over models), and mean gain per technique, as texts."""
+    before, measured = zero_shot(suite, ledger), leaderboard.summarise_ledger(ledger)
+    columns = {name: j for j, name in enumerate(measured.tasks)}
+    rows = []
+    for j, card in enumerate(suite.tasks):
+        accuracies = before[:, j][np.isfinite(before[:, j])]
+        row = {
+            "task": card.name,
+            "what it shows": card.title,
+            "group": card.group,
+            "classes": str(len(card.classes)),
+            "zero-shot": _mean(accuracies, ".2f"),
+            "over models": f"{accuracies.min():.2f} to {accuracies.max():.2f}" if len(accuracies) else "",
+        }
+        for technique in measured.techniques:
+            gains = measured.values[technique]["gain"]
+            trained = card.name in columns
+            row[f"gain, {technique}"] = _mean(gains[:, columns[card.name]], "+.2f") if trained else ""
+        rows.append(row)
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def _mean(values: Floats, form: str) -> str:
-    known = values[np.isfinite(values)]
-    return format(known.mean(), form) if len(known) else ""
-
-
-def table(suite: Suite, ledger: pl.DataFrame) -> list[list[str]]:
-    """Per task: group, classes, zero-shot accuracy (mean, lowest, highest over models), mean gain per technique."""
-    before, m = zero_shot(suite, ledger), leaderboard.summarise_ledger(ledger)
-    place = {name: j for j, name in enumerate(m.tasks)}
-    lines = []
-    for j, card in enumerate(suite.tasks):
-        gains = [
-            _mean(m.values[k]["gain"][:, place[card.name]], "+.2f") if card.name in place else "" for k in m.techniques
-        ]
-        known = before[:, j][np.isfinite(before[:, j])]
-        lines.append(
-            [
-                card.name,
-                card.title,
-                card.group,
-                str(len(card.classes)),
-                _mean(known, ".2f"),
-                f"{known.min():.2f} to {known.max():.2f}" if len(known) else "",
-                *gains,
-            ]
-        )
-    return lines
+    finite = values[np.isfinite(values)]
+    return format(finite.mean(), form) if len(finite) else ""

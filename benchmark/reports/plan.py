@@ -1,160 +1,156 @@
-"""What a run would fetch and compute, with sizes and time, before anything starts."""
+"""The plan of a run: what would be fetched and computed, with sizes and time, before anything starts."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from tabulate import tabulate
+import polars as pl
 
-from benchmark.embedding import jobs as embed
 from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import pending_jobs
 from benchmark.errors import InputError
 from benchmark.execution.progress import duration
 from benchmark.finetuning import ledger, measure
 from benchmark.models import weights
 from benchmark.models.model import Model
+from benchmark.reports.tables import format_table
 from benchmark.scoring.selection import select_scorers
 from benchmark.suites.suite import Suite
 from benchmark.tasks import sources
 from benchmark.tasks.cards import Card
 from leaderboard.literature import sizes
 
-SHARE = 0.5  # of a matrix product's speed, which the forward pass of a transformer reaches about
+# A transformer's forward pass reaches about half the speed of a single matrix product.
+EFFICIENCY = 0.5
+BYTES_PER_PARAMETER = 4  # weights are published in float32
+ADDRESS_FIELDS = ("hub", "url", "repo", "dataset", "path")  # the fields of a card's source that say where it is
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One model or task: what there is to fetch, in words and in megabytes (None: not known), and images to encode."""
+class _Item:
+    """A model or a task. fetch: the files to fetch, "" if none.  megabytes: their size, None if unknown.  images: to encode."""
 
     name: str
-    of: str
+    origin: str
     fetch: str
     megabytes: float | None
     images: int
 
 
 def plan(suite: Suite, scorers: Sequence[str] | None, cache: Cache) -> str:
-    """Tables of models and tasks, the sums, and what the ledger lacks; nothing is fetched, encoded or written."""
-    tasks = [_task(card) for card in suite.tasks]
-    models = [_model(model) for model in suite.models]
-    here = {(part.name, part.of) for part in (*models, *tasks) if not part.fetch}
-    images = {model.name: _images(suite, model, here, cache) for model in suite.models}
+    """Tables of models and tasks, the totals, and the missing runs of the ledger. Fetches, encodes and writes nothing."""
+    tasks = [_task_item(card) for card in suite.tasks]
+    local_tasks = {task.name for task in tasks if not task.fetch}
+    models = [_model_item(suite, model, local_tasks, cache) for model in suite.models]
+    pairs = len(suite.models) * len(suite.training_tasks)
     lines = [
         f"Suite '{suite.name}': models: {len(suite.models)}, tasks: {len(suite.tasks)}, {len(suite.training_tasks)} of them with train images\n",
-        _table([replace(p, images=images[p.name]) for p in models], "model", "loaded as", "images to encode"),
+        _table(models, "model", "loaded as", "images to encode"),
         "",
         _table(tasks, "task", "source", "train images"),
         "",
-        f"To fetch:   {_sum([p for p in (*models, *tasks) if p.fetch])}",
-        f"To encode:  {sum(images.values()):,} images{_time(suite, images)}",
-        f"To score:   {len(select_scorers(scorers))} scorers on {len(suite.models) * len(suite.training_tasks)} (model, task) pairs",
-        f"Ledger:     {_ledger(suite)}",
+        f"To fetch:   {_total_size([*models, *tasks])}",
+        f"To encode:  {sum(model.images for model in models):,} images{_encoding_time(suite, models)}",
+        f"To score:   {len(select_scorers(scorers))} scorers on {pairs} (model, task) pairs",
+        f"Ledger:     {_ledger_state(suite)}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _table(parts: list[_Part], what: str, of: str, images: str) -> str:
-    return tabulate(
-        [[p.name, p.of, p.fetch or "here", _mb(p.megabytes), f"{p.images:,}"] for p in parts],
-        [what, of, "fetch", "MB", images],
-        disable_numparse=True,
-        colalign=("left", "left", "left", "right", "right"),
-    )
+def _table(items: Iterable[_Item], kind: str, origin: str, images: str) -> str:
+    rows = [
+        {
+            kind: item.name,
+            origin: item.origin,
+            "fetch": item.fetch or "here",
+            "MB": "" if item.megabytes is None else f"{item.megabytes:,.0f}",
+            images: f"{item.images:,}",
+        }
+        for item in items
+    ]
+    return format_table(pl.DataFrame(rows), right=["MB", images])
 
 
-def _model(model: Model) -> _Part:
-    lacking = weights.missing_files(model)
-    known = _size(model)
-    return _Part(model.name, model.load, ", ".join(lacking), known[0] * 4 if lacking and known else None, 0)
+def _task_item(card: Card) -> _Item:
+    if sources.source_of(card).present(card):
+        return _Item(card.name, card.kind, fetch="", megabytes=None, images=card.sizes["train"])
+    address = next((card.source[field] for field in ADDRESS_FIELDS if field in card.source), card.kind)
+    return _Item(card.name, card.kind, str(address), card.source.get("megabytes"), card.sizes["train"])
 
 
-def _task(card: Card) -> _Part:
-    present = sources.source_of(card).present(card)
-    return _Part(
-        card.name,
-        card.kind,
-        ""
-        if present
-        else str(
-            next((card.source[f] for f in ("hub", "url", "repo", "dataset", "path") if f in card.source), card.kind)
-        ),
-        card.source.get("megabytes") if not present else None,
-        card.sizes["train"],
-    )
+def _model_item(suite: Suite, model: Model, local_tasks: set[str], cache: Cache) -> _Item:
+    """local_tasks: the tasks whose files are on this machine; only their part of the cache can be looked up."""
+    missing = weights.missing_files(model)
+    size = _published_size(model)
+    megabytes = size[0] * BYTES_PER_PARAMETER if missing and size else None
+    local = [] if missing else [card.name for card in suite.training_tasks if card.name in local_tasks]
+    remote = [card for card in suite.training_tasks if card.name not in local]
+    images = sum(card.sizes["train"] for card in remote)
+    if local:
+        images += sum(work.images for work in pending_jobs(suite.subset([model.name], local), cache))
+    return _Item(model.name, model.load, ", ".join(missing), megabytes, images)
 
 
-def _images(suite: Suite, model: Model, here: set[tuple[str, str]], cache: Cache) -> int:
-    """How many a model has still to encode: what the cache holds is looked up where model and task are here."""
-    if (model.name, model.load) not in here:
-        return sum(card.sizes["train"] for card in suite.tasks)
-    known = [card for card in suite.training_tasks if (card.name, card.kind) in here]
-    part = suite.subset([model.name], [card.name for card in known]) if known else None
-    found = sum(work.images for work in embed.pending_jobs(part, cache)) if part else 0
-    return found + sum(card.sizes["train"] for card in suite.training_tasks if (card.name, card.kind) not in here)
-
-
-def _size(model: Model) -> tuple[float, float] | None:
-    """Published millions of parameters and billions of operations; a repository of the Hub is known by the name that open_clip has for it."""
+def _published_size(model: Model) -> tuple[float, float] | None:
+    """Millions of parameters, and billions of operations per image, as published; None if unknown."""
     name = model.load
     if name.startswith("hf-hub:"):
         import open_clip
 
-        repo = name.removeprefix("hf-hub:")
-        pairs = (
-            (a, t)
-            for a, t in open_clip.list_pretrained()
-            if open_clip.get_pretrained_cfg(a, t).get("hf_hub", "") == f"{repo}/"
+        # the tables name models as open_clip does, ARCHITECTURE/TAG
+        repository = name.removeprefix("hf-hub:")
+        names = (
+            f"{architecture}/{tag}"
+            for architecture, tag in open_clip.list_pretrained()
+            if open_clip.get_pretrained_cfg(architecture, tag).get("hf_hub", "") == f"{repository}/"
         )
-        name = "/".join(next(pairs, (name,)))
+        name = next(names, name)
     return sizes().get(name)
 
 
-def _mb(megabytes: float | None) -> str:
-    return "" if megabytes is None else f"{megabytes:,.0f}"
-
-
-def _sum(parts: list[_Part]) -> str:
-    if not parts:
+def _total_size(items: Iterable[_Item]) -> str:
+    fetched = [item for item in items if item.fetch]
+    if not fetched:
         return "nothing"
-    known = [p.megabytes for p in parts if p.megabytes is not None]
-    unknown = len(parts) - len(known)
-    return f"about {sum(known):,.0f} MB" + (f", and {unknown} whose size is not known" if unknown else "")
+    megabytes = [item.megabytes for item in fetched if item.megabytes is not None]
+    unknown = len(fetched) - len(megabytes)
+    return f"about {sum(megabytes):,.0f} MB" + (f", and {unknown} of unknown size" if unknown else "")
 
 
-def _time(suite: Suite, images: dict[str, int]) -> str:
-    """By each model's published operations per image, and the speed of a matrix product on this machine's CPU."""
-    of = {model.name: size[1] for model in suite.models if (size := _size(model))}
-    if not any(images[name] for name in of):
+def _encoding_time(suite: Suite, items: Iterable[_Item]) -> str:
+    """Time to encode the images on this machine's CPU: published operations per image over the speed of a matrix product."""
+    images = {item.name: item.images for item in items}
+    operations = {model.name: size[1] for model in suite.models if (size := _published_size(model))}
+    if not any(images[name] for name in operations):
         return ""
-    speed = _speed()
-    seconds = sum(images[name] * each for name, each in of.items()) / (speed * SHARE)
-    unknown = sum(n > 0 for name, n in images.items() if name not in of)
-    more = f", without {unknown} of the models, whose size is not known" if unknown else ""
-    return f", about {duration(seconds)} on this machine's CPU ({speed:.0f} GFLOP/s in a matrix product){more}; an accelerator is far faster"
+    speed = _matrix_product_speed()
+    seconds = sum(images[name] * each for name, each in operations.items()) / (speed * EFFICIENCY)
+    unknown = sum(count > 0 for name, count in images.items() if name not in operations)
+    excluded = f", without {unknown} models of unknown size" if unknown else ""
+    return f", about {duration(seconds)} on this machine's CPU ({speed:.0f} GFLOP/s in a matrix product){excluded}; an accelerator is far faster"
 
 
-def _speed() -> float:
-    """Billions of float32 operations per second in a matrix product with all cores."""
+def _matrix_product_speed() -> float:
+    """Billions of float32 operations per second on all cores."""
     a = np.ones((1536, 1536), np.float32)
-    a @ a
+    a @ a  # the first product starts the threads
     started = time.perf_counter()
     for _ in range(3):
         a @ a
-    return 3 * 2 * len(a) ** 3 / (time.perf_counter() - started) / 1e9
+    return 3 * 2 * len(a) ** 3 / (time.perf_counter() - started) / 1e9  # n³ multiplications and n³ additions each
 
 
-def _ledger(suite: Suite) -> str:
+def _ledger_state(suite: Suite) -> str:
     if suite.published:
-        return "published: " + ", ".join(f"{name} from {of}" for name, of in suite.published.items())
-    runs = measure.planned_runs(suite)
-    done = 0
+        return "published: " + ", ".join(f"{technique} from {source}" for technique, source in suite.published.items())
+    runs = set(measure.planned_runs(suite))
+    tasks = [card.name for card in suite.tasks]
+    complete = 0
     for model in suite.models:
         try:
-            done += len(ledger.complete_runs(suite.ledger, model.name, (card.name for card in suite.tasks)) & set(runs))
-        except InputError as problem:
-            return str(problem)
-    rest = len(runs) - done
-    return f"{done} of {len(runs)} runs measured" + (
-        f"; `python -m benchmark measure --suite {suite.requested or suite.name}` makes the rest" if rest else ""
-    )
+            complete += len(ledger.complete_runs(suite.ledger, model.name, tasks) & runs)
+        except InputError as error:
+            return str(error)  # a plan reports an unusable ledger instead of failing
+    remedy = f"; `python -m benchmark measure --suite {suite.requested or suite.name}` measures the rest"
+    return f"{complete} of {len(runs)} runs measured" + (remedy if complete < len(runs) else "")

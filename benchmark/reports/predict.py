@@ -1,11 +1,7 @@
-"""Predicting gain and forgetting from scores: how well it goes on tasks, and for models, that were never seen."""
+"""Predicting gain and forgetting from scores, evaluated on tasks and models that the fits have not seen."""
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -21,15 +17,20 @@ from leaderboard.statistics.prediction import Quality
 
 Floats = NDArray[np.float64]
 TARGETS = ("gain", "forgetting")
-# What there is to win, what the embeddings hold, and the paper's score; chosen before looking at any result.
+# Fixed before any result was computed: the largest possible gain, the separability of the classes, and the score of the study.
 COMBINATION = ("headroom", "linear_probe", "iimm")
-SHOWN = 8  # single scores that the tables of text and Markdown show
-BASELINES = ("the mean", "headroom", "combination")
+MEAN = "the mean"
+BASELINES = (MEAN, "headroom", "combination")
+FEWEST_TASKS = 3  # that leaving one out needs
+CURVE_SIZES = (2, 3, 5, 8, 12, 16, 20)  # numbers of training tasks of a learning curve
 
 
 @dataclass(frozen=True)
-class Line:
-    """How well one predictor did for one technique and target. tasks, models: with each task, or each model, left out in turn."""
+class PredictorQuality:
+    """How well one predictor predicts one target under one technique.
+
+    tasks: with each task left out in turn.  models: with each model left out in turn, None for fewer than three models.
+    """
 
     technique: str
     target: str
@@ -39,8 +40,8 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Mean absolute error and R² on unseen tasks by the number of tasks known."""
+class LearningCurve:
+    """points: number of training tasks to mean absolute error and R² on the other tasks."""
 
     technique: str
     target: str
@@ -50,148 +51,95 @@ class Curve:
 
 @dataclass(frozen=True)
 class Predictions:
+    """The predictors of a suite. models, tasks: their numbers."""
+
     suite: str
     models: int
     tasks: int
-    lines: tuple[Line, ...]
-    curves: tuple[Curve, ...]
+    lines: tuple[PredictorQuality, ...]
+    curves: tuple[LearningCurve, ...]
 
 
-def features(scores: pl.DataFrame, m: Measured, names: Sequence[str]) -> Floats:
-    """(tasks, models, len(names)) scores that hold for every technique, NaN where a scorer abstained."""
-    table = np.full((len(m.tasks), len(m.models), len(names)), np.nan)
-    axes = {"task": m.tasks, "model": m.models, "scorer": names}
-    used = scores.filter(
+def feature_table(scores: pl.DataFrame, measured: Measured, names: Sequence[str]) -> Floats:
+    """(tasks, models, len(names)) scores that are valid for every technique, NaN where a scorer abstained.
+
+    scores: columns `leaderboard.tables.SCORES`; its tasks and models may be more, or in another order, than those of `measured`.
+    """
+    table = np.full((len(measured.tasks), len(measured.models), len(names)), np.nan)
+    axes: dict[str, Sequence[str]] = {"task": measured.tasks, "model": measured.models, "scorer": names}
+    selected = scores.filter(
         pl.col("technique") == "",
         pl.col("score").is_not_null(),
         *(pl.col(axis).is_in(list(values)) for axis, values in axes.items()),
     )
     index = {axis: {name: i for i, name in enumerate(values)} for axis, values in axes.items()}
-    places = tuple(np.array([index[axis][name] for name in used[axis]], np.intp) for axis in axes)
-    table[places] = used["score"].to_numpy()
+    places = tuple(np.array([index[axis][name] for name in selected[axis]], np.intp) for axis in axes)
+    table[places] = selected["score"].to_numpy()
     return table
 
 
-def predict(suite: str, scores: pl.DataFrame, ledger: pl.DataFrame) -> Predictions:
-    """Every scorer of `scores` alone, the combination, and the mean, for every technique of the ledger."""
-    m = leaderboard.summarise_ledger(ledger)
-    if len(m.tasks) < 3:
+def check_tasks(measured: Measured) -> None:
+    """Raise LedgerError if the ledger has too few tasks for leaving one out."""
+    if len(measured.tasks) < FEWEST_TASKS:
         raise LedgerError(
-            f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"
+            f"the ledger has {len(measured.tasks)} other tasks; predictions need at least {FEWEST_TASKS}, since each is left out "
+            "in turn; measure more tasks, or select more with --tasks"
         )
+
+
+def predict(suite: str, scores: pl.DataFrame, ledger: pl.DataFrame) -> Predictions:
+    """Evaluate every scorer alone, their combination, and the mean, for every technique of the ledger.
+
+    suite: its name.  Raises LedgerError for fewer than three tasks.
+    """
+    measured = leaderboard.summarise_ledger(ledger)
+    check_tasks(measured)
     names = sorted(scores.filter(pl.col("technique") == "")["scorer"].unique())
-    sets = {"the mean": [], "combination": list(COMBINATION)} | {name: [name] for name in names}
-    tables = {predictor: features(scores, m, of) for predictor, of in sets.items()}
-    lines, curves = [], []
-    known = [n for n in (2, 3, 5, 8, 12, 16, 20) if n <= len(m.tasks) - 2]
-    for technique in m.techniques:
+    predictors = {MEAN: [], "combination": list(COMBINATION)} | {name: [name] for name in names}
+    features = {predictor: feature_table(scores, measured, columns) for predictor, columns in predictors.items()}
+    lines: list[PredictorQuality] = []
+    curves: list[LearningCurve] = []
+    for technique in measured.techniques:
         for target in TARGETS:
-            values = m.values[technique][target].T
-            if not np.isfinite(values).any() or np.nanmax(values) == np.nanmin(values):
-                continue  # nothing is forgotten by a probe
-            for predictor, table in tables.items():
-                line = _line(technique, target, predictor, table, values)
-                if line is None:
-                    continue
-                lines.append(line)
-                if predictor in BASELINES:
-                    points = prediction.learning_curve(table, values, known)
-                    curves.append(Curve(technique, target, predictor, points))
-    return Predictions(suite, len(m.models), len(m.tasks), tuple(lines), tuple(curves))
+            values = measured.values[technique][target].T  # (tasks, models)
+            # a target without variance cannot be predicted: a linear probe forgets nothing
+            if np.isfinite(values).any() and np.nanmax(values) > np.nanmin(values):
+                lines += _qualities(technique, target, features, values)
+                evaluated = [line.predictor for line in lines if (line.technique, line.target) == (technique, target)]
+                curves += _curves(technique, target, {name: features[name] for name in evaluated}, values)
+    return Predictions(suite, len(measured.models), len(measured.tasks), tuple(lines), tuple(curves))
 
 
-def _line(technique: str, target: str, predictor: str, x: Floats, y: Floats) -> Line | None:
-    """None for a scorer that scored too little, or is the same everywhere."""
-    known = np.isfinite(x).all(-1) & np.isfinite(y)
-    if known.any(1).sum() < 3 or (x.shape[-1] and (np.ptp(x[known], axis=0) == 0).any()):
-        return None
-    models = None
-    if known.any(0).sum() >= 3:
-        models = prediction.quality(x.transpose(1, 0, 2), y.T)
-    return Line(technique, target, predictor, prediction.quality(x, y), models)
+def _qualities(technique: str, target: str, features: Mapping[str, Floats], values: Floats) -> list[PredictorQuality]:
+    """features: (tasks, models, scores) for every predictor; values: (tasks, models). Skips predictors that cannot be fitted."""
+    results = []
+    for predictor, x in features.items():
+        complete = np.isfinite(x).all(-1) & np.isfinite(values)
+        if complete.any(1).sum() < FEWEST_TASKS:
+            continue
+        if x.shape[-1] and (np.ptp(x[complete], axis=0) == 0).any():
+            continue  # a constant score; the mean alone has no score
+        enough_models = complete.any(0).sum() >= 3
+        models = prediction.quality(x.transpose(1, 0, 2), values.T) if enough_models else None
+        results.append(PredictorQuality(technique, target, predictor, prediction.quality(x, values), models))
+    return results
 
 
-EXPLANATION = """\
-Each predictor is a regression of what was measured on one score, fitted on all tasks but one and asked about that one (**task left out**),
-or on all models but one (**model left out**). **Error** is the mean absolute error in points of accuracy, with its 95 % interval from
-resampling whole tasks (or models). **R²** is 1 − squared error over that of predicting the mean of the known tasks: the mean has 0, and
-what is worse than it is negative. **90 % interval** is how often it held what was measured, and its mean half width in points; with
-fewer than nine known groups no honest one is to be had (–). **Combination** is a ridge regression on headroom, linear_probe and iimm.
-Of {count} scores the {shown} with the smallest errors are shown; the best of many flatters itself a little."""
+def _curves(technique: str, target: str, features: Mapping[str, Floats], values: Floats) -> list[LearningCurve]:
+    """Learning curves of the baselines; at least two tasks are left to predict."""
+    counts = [count for count in CURVE_SIZES if count <= len(values) - 2]
+    return [
+        LearningCurve(technique, target, predictor, prediction.learning_curve(x, values, counts))
+        for predictor, x in features.items()
+        if predictor in BASELINES
+    ]
 
 
-def render(found: Predictions, form: str) -> str:
-    """The predictions in one of `leaderboard.FORMATS`."""
-    if form == "json":
-        return json.dumps(asdict(found), indent=1, default=float) + "\n"
-    if form == "csv":
-        return _csv(found)
-    from tabulate import tabulate
+def predictor_names(names: Sequence[str] | None) -> list[str]:
+    """The scorers to evaluate: the selected ones (None: all) and those of the combination.
 
-    style = "pipe" if form == "md" else "simple"
-    count = len({line.predictor for line in found.lines} - {"the mean", "combination"})
-    said = EXPLANATION.format(count=count, shown=SHOWN)
-    parts = [said if form == "md" else said.replace("**", "")]
-    for technique, target in dict.fromkeys((line.technique, line.target) for line in found.lines):
-        lines = [line for line in found.lines if (line.technique, line.target) == (technique, target)]
-        lines.sort(key=lambda line: line.tasks.mae)
-        singles = [line.predictor for line in lines if line.predictor not in BASELINES][:SHOWN]
-        table = [
-            [line.predictor, *_cells(line.tasks), *_cells(line.models)]
-            for line in lines
-            if line.predictor in BASELINES or line.predictor in singles
-        ]
-        head = [
-            "predictor",
-            "task left out: error",
-            "R²",
-            "90 % interval",
-            "model left out: error",
-            "R²",
-            "90 % interval",
-        ]
-        title = f"Predicting {target} under {technique}, {found.models} models, {found.tasks} tasks"
-        parts.append(f"### {title}" if form == "md" else title)
-        parts.append(tabulate(table, head, style, disable_numparse=True, colalign=["left", *["right"] * 6]))
-        curves = [c for c in found.curves if (c.technique, c.target) == (technique, target)]
-        if curves and curves[0].points:
-            known = list(curves[0].points)
-            parts.append(f"Error (R²) on unseen tasks, by the number of tasks known: {target} under {technique}")
-            body = [
-                [c.predictor, *(f"{100 * c.points[k][0]:.1f} ({_r2(c.points[k][1])})" for k in known)] for c in curves
-            ]
-            parts.append(tabulate(body, ["predictor", *known], style, disable_numparse=True))
-    return "\n\n".join(parts) + "\n"
-
-
-def _cells(q: Quality | None) -> list[str]:
-    if q is None:
-        return ["–"] * 3
-    held = "–" if q.coverage is None or q.half_width is None else f"{q.coverage:.0%}, ±{100 * q.half_width:.1f}"
-    return [f"{100 * q.mae:.1f} [{100 * q.low:.1f}, {100 * q.high:.1f}]", _r2(q.r2), held]
-
-
-def _r2(value: float) -> str:
-    return "0.00" if round(value, 2) == 0 else f"{value:.2f}".replace("-", "−")
-
-
-def _csv(found: Predictions) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    columns = ("mae", "low", "high", "r2", "coverage", "half_width", "n")
-    writer.writerow(["technique", "target", "predictor", "left_out", *columns])
-    for line in found.lines:
-        for left_out, q in (("task", line.tasks), ("model", line.models)):
-            if q is not None:
-                numbers: list[Any] = [getattr(q, column) for column in columns]
-                writer.writerow(
-                    [line.technique, line.target, line.predictor, left_out, *("" if v is None else v for v in numbers)]
-                )
-    return text.getvalue()
-
-
-def scores_for_all_techniques(names: Sequence[str] | None) -> list[str]:
-    """The scorers asked for, and those of the combination; without those that read the ledger, which knows the task left out."""
-    known = select_scorers(names)
-    asked = [name for name, function in known.items() if "ledger" not in function.spec.needs]
-    return list(dict.fromkeys([*asked, *(n for n in COMBINATION if n in scorers.registry().scorers)]))
+    Scorers that read the ledger are excluded, since they have seen the task that is left out.
+    """
+    selected = [name for name, function in select_scorers(names).items() if "ledger" not in function.spec.needs]
+    combination = [name for name in COMBINATION if name in scorers.registry().scorers]
+    return list(dict.fromkeys([*selected, *combination]))

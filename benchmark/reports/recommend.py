@@ -1,12 +1,7 @@
-"""A recommendation for one's own data: which model, which technique, how much better, at what price."""
+"""Recommending a model and a technique for a user's own images: predicted gain, accuracy and forgetting, without fine-tuning."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -15,12 +10,10 @@ from numpy.typing import NDArray
 import leaderboard
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.embedder import Embedder
-from benchmark.errors import LedgerError
 from benchmark.execution.parallel import parallel
 from benchmark.models.model import Model
-from benchmark.reports import predict
-from benchmark.reports.predict import COMBINATION
-from benchmark.scoring import scoring as score
+from benchmark.reports.predict import COMBINATION, check_tasks, feature_table
+from benchmark.scoring.scoring import score_cell, score_suite
 from benchmark.suites.suite import Suite
 from benchmark.tasks.cards import Card
 from leaderboard import Measured
@@ -31,8 +24,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Between:
-    """A predicted value and its 90 % interval; infinite bounds where the ledger has too few tasks for one."""
+class Interval:
+    """A predicted value, as a fraction, and its 90 % interval; infinite bounds if the ledger has too few tasks for one."""
 
     value: float
     low: float
@@ -41,23 +34,25 @@ class Between:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is predicted for one model and technique. zero_shot: accuracy on the given images, as measured."""
+    """The prediction for one model and technique. zero_shot: measured accuracy on the given images."""
 
     model: str
     technique: str
     zero_shot: float
-    gain: Between
-    accuracy: Between
-    forgetting: Between | None
+    gain: Interval
+    accuracy: Interval
+    forgetting: Interval | None
 
 
 @dataclass(frozen=True)
 class Trust:
-    """How far such predictions can be trusted. gain, forgetting: per technique, on tasks of the suite left out in turn.
+    """How reliable the predictions are.
 
-    regret: accuracy lost by taking the first choice, mean over tasks left out; static_regret: by taking what was best elsewhere.
-    distance: of the images from the nearest task of the suite (see `distances`); typical, farthest: the same among those tasks.
-    beyond: scores that lie outside those of all tasks of the suite, for how many models.
+    gain, forgetting: per technique, their quality on the suite's tasks, each left out in turn.
+    regret: accuracy lost by the first choice, mean over left-out tasks.  static_regret: by the best choice on the other tasks.
+    distance: from the images to the nearest task of the suite (see `distances`).  typical, farthest: the mean and the maximum of the
+    same distance among the tasks of the suite.
+    beyond: scores outside the range of the suite's tasks, and for how many models.
     """
 
     gain: dict[str, Quality]
@@ -71,21 +66,28 @@ class Trust:
 
     @property
     def warnings(self) -> list[str]:
-        said = []
+        lines = []
         if self.distance > self.farthest:
-            said.append(
-                f"these images lie farther from every task of the suite ({self.distance:.2f}) than any of those from its nearest "
-                f"({self.farthest:.2f} at most, {self.typical:.2f} on the average): nothing vouches for intervals there"
+            lines.append(
+                f"these images are farther from every task of the suite ({self.distance:.2f}) than any task is from its nearest one "
+                f"(at most {self.farthest:.2f}, {self.typical:.2f} on average); the intervals may not be valid"
             )
-        for name, models in self.beyond.items():
-            said.append(
-                f"'{name}' lies outside what the suite's tasks have, for {models} model{'s' * (models > 1)}: the prediction is an extrapolation"
+        for scorer, models in self.beyond.items():
+            lines.append(
+                f"'{scorer}' is outside the range of the suite's tasks for {models} model{'s' * (models > 1)}; the prediction is an "
+                "extrapolation"
             )
-        return said
+        return lines
 
 
 @dataclass(frozen=True)
 class Recommendation:
+    """The choices for one data set, highest predicted accuracy first.
+
+    images, classes: their numbers.  skipped: a line per unreadable image.  left_out: whether the data set is a task of the suite, in
+    which case the predictions were fitted without it.
+    """
+
     suite: str
     task: str
     images: int
@@ -101,242 +103,153 @@ def recommend(
     ledger: pl.DataFrame,
     card: Card,
     cache: Cache,
+    *,
     jobs: int = 1,
     quiet: bool = False,
     skipped: Sequence[str] = (),
 ) -> Recommendation:
-    """Predict for every model and technique of the ledger, best accuracy first. The images are embedded once per model; nothing is tuned.
+    """Predict for every model and technique of the ledger. Every model embeds the images once; nothing is fine-tuned.
 
-    A card that is a task of the suite is left out of what the predictions are fitted on.
+    ledger: columns `leaderboard.tables.LEDGER`.  card: of the images, all in its train split.  A card that is a task of the suite is
+    left out of the tasks that predictions are fitted on. Raises LedgerError for fewer than three other tasks.
     """
     left_out = any(task.name == card.name and task.fingerprint() == card.fingerprint() for task in suite.tasks)
     if left_out:
         ledger = ledger.filter(pl.col("trained_on") != card.name, pl.col("evaluated_on") != card.name)
         suite = suite.subset(None, [task.name for task in suite.tasks if task.name != card.name])
-    m = leaderboard.summarise_ledger(ledger)
-    if len(m.tasks) < 3:
-        raise LedgerError(
-            f"the ledger has {len(m.tasks)} tasks beside this one; predicting with each left out in turn needs at least 3"
-        )
-    models = [next(model for model in suite.models if model.name == name) for name in m.models]
-    scores = score.score_suite(suite, list(COMBINATION), cache, jobs, quiet).scores
-    known = predict.features(scores, m, COMBINATION)
-    here = own_features(suite, models, card, cache, jobs)
-    zero_shot = 1 - here[:, COMBINATION.index("headroom")]
-    choices = []
-    for technique in m.techniques:
-        gain = _between(known, m.values[technique]["gain"].T, here)
-        lost = m.values[technique]["forgetting"].T
-        forgetting = _between(known, lost, here) if np.isfinite(lost).any() else [None] * len(models)
-        for name, before, g, f in zip(m.models, zero_shot, gain, forgetting, strict=True):
-            if g is not None:
-                g = _within(g, -float(before), 1 - float(before))
-                after = Between(before + g.value, before + g.low, before + g.high)
-                choices.append(Choice(name, technique, float(before), g, after, f))
-    choices.sort(key=lambda c: (-c.accuracy.value, -c.gain.value, c.model, c.technique))
-    trust = _trust(suite, models, m, known, here, card, cache)
+    measured = leaderboard.summarise_ledger(ledger)
+    check_tasks(measured)
+    models = [next(model for model in suite.models if model.name == name) for name in measured.models]
+    scores = score_suite(suite, list(COMBINATION), cache, jobs, quiet).scores
+    suite_features = feature_table(scores, measured, COMBINATION)
+    features = own_features(suite, models, card, cache, jobs)
+    own_distance, suite_distances = distances(suite, models, card, cache)
+    regret, static_regret = regrets(suite_features, measured)
+    trust = Trust(
+        gain=_qualities(suite_features, measured, "gain"),
+        forgetting=_qualities(suite_features, measured, "forgetting"),
+        regret=regret,
+        static_regret=static_regret,
+        distance=own_distance,
+        typical=float(suite_distances.mean()),
+        farthest=float(suite_distances.max()),
+        beyond=_out_of_range(suite_features=suite_features, features=features),
+    )
     return Recommendation(
-        suite.name, card.name, card.sizes["train"], len(card.classes), list(skipped), left_out, choices, trust
+        suite=suite.name,
+        task=card.name,
+        images=card.sizes["train"],
+        classes=len(card.classes),
+        skipped=list(skipped),
+        left_out=left_out,
+        choices=_choices(measured, suite_features=suite_features, features=features),
+        trust=trust,
     )
 
 
 def own_features(suite: Suite, models: Sequence[Model], card: Card, cache: Cache, jobs: int) -> Floats:
-    """(models, scores of the combination) on the train split of a card that need not be of the suite."""
+    """(models, scores of COMBINATION) on the train split of a card, which need not be a task of the suite; NaN for abstentions."""
     from joblib import delayed
 
-    work = (delayed(score.score_cell)(suite, model, card, list(COMBINATION), root=cache.root) for model in models)
-    found = list(parallel(work, jobs))
-    return np.array([[np.nan if r[n]["score"] is None else r[n]["score"] for n in COMBINATION] for r in found])
+    calls = (delayed(score_cell)(suite, model, card, list(COMBINATION), root=cache.root) for model in models)
+    results = parallel(calls, jobs)
+    rows = [[result[name]["score"] for name in COMBINATION] for result in results]
+    return np.array(rows, float)  # None becomes NaN
 
 
-def _between(known: Floats, target: Floats, here: Floats) -> list[Between | None]:
-    fitted = prediction.fit(known, target)
-    values, half = fitted.predict(here), fitted.half_width
-    return [Between(float(v), float(v - half), float(v + half)) if np.isfinite(v) else None for v in values]
+def _choices(measured: Measured, *, suite_features: Floats, features: Floats) -> list[Choice]:
+    """Predictions for every model and technique, highest accuracy first.
+
+    suite_features: (tasks, models, scores), which the fits see.  features: (models, scores) of the images.
+    """
+    zero_shot = 1 - features[:, COMBINATION.index("headroom")]
+    choices = []
+    for technique in measured.techniques:
+        gains = _predict(suite_features, measured.values[technique]["gain"].T, features)
+        forgotten = measured.values[technique]["forgetting"].T
+        measures_forgetting = bool(np.isfinite(forgotten).any())
+        forgetting = _predict(suite_features, forgotten, features) if measures_forgetting else [None] * len(gains)
+        for model, before, gain, lost in zip(measured.models, zero_shot, gains, forgetting, strict=True):
+            if gain is None:
+                continue
+            gain = _clip(gain, -float(before), 1 - float(before))
+            accuracy = Interval(before + gain.value, before + gain.low, before + gain.high)
+            choices.append(Choice(model, technique, float(before), gain, accuracy, lost))
+    return sorted(choices, key=lambda c: (-c.accuracy.value, -c.gain.value, c.model, c.technique))
 
 
-def _within(of: Between, least: float, most: float) -> Between:
-    """No gain leads below 0 or above 1; an interval without end stays one."""
-    low, high = (x if np.isinf(x) else float(np.clip(x, least, most)) for x in (of.low, of.high))
-    return Between(float(np.clip(of.value, least, most)), low, high)
+def _predict(suite_features: Floats, target: Floats, features: Floats) -> list[Interval | None]:
+    """The prediction for each model; None where a score is missing. target: (tasks, models)."""
+    fit = prediction.fit(suite_features, target)
+    half = fit.half_width
+    return [
+        Interval(float(value), float(value - half), float(value + half)) if np.isfinite(value) else None
+        for value in fit.predict(features)
+    ]
 
 
-def _trust(
-    suite: Suite, models: Sequence[Model], m: Measured, known: Floats, here: Floats, card: Card, cache: Cache
-) -> Trust:
-    qualities: dict[str, dict[str, Quality]] = {"gain": {}, "forgetting": {}}
-    for technique in m.techniques:
-        for target, found in qualities.items():
-            if np.isfinite(m.values[technique][target]).any():
-                found[technique] = prediction.quality(known, m.values[technique][target].T)
-    low, high = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
-    outside = ((here < low) | (here > high)).sum(0)
-    own, among = distances(suite, models, card, cache)
-    return Trust(
-        qualities["gain"],
-        qualities["forgetting"],
-        *regrets(known, m),
-        own,
-        float(among.mean()),
-        float(among.max()),
-        {name: int(count) for name, count in zip(COMBINATION, outside, strict=True) if count},
-    )
+def _clip(interval: Interval, low: float, high: float) -> Interval:
+    """Clip a gain to what keeps the accuracy in 0..1. Infinite bounds, which mean that there is no interval, stay infinite."""
+    bounds = [end if np.isinf(end) else float(np.clip(end, low, high)) for end in (interval.low, interval.high)]
+    return Interval(float(np.clip(interval.value, low, high)), bounds[0], bounds[1])
 
 
-def regrets(known: Floats, m: Measured) -> tuple[float, float]:
-    """Accuracy lost, mean over tasks left out in turn, by the pair of model and technique predicted best and by that best elsewhere."""
-    before = 1 - known[..., COMBINATION.index("headroom")]
-    predicted, measured = [], []
-    for technique in m.techniques:
-        gain, _, _ = prediction.held_out(known, m.values[technique]["gain"].T)
-        predicted.append(before + gain)
-        measured.append(m.values[technique]["accuracy"].T)
-    guess, truth = np.concatenate(predicted, 1), np.concatenate(measured, 1)  # (tasks, techniques x models)
+def _qualities(suite_features: Floats, measured: Measured, target: str) -> dict[str, Quality]:
+    """Per technique that measures the target, the quality of predictions on tasks of the suite left out in turn."""
+    return {
+        technique: prediction.quality(suite_features, measured.values[technique][target].T)
+        for technique in measured.techniques
+        if np.isfinite(measured.values[technique][target]).any()
+    }
+
+
+def _out_of_range(*, suite_features: Floats, features: Floats) -> dict[str, int]:
+    """The scores of the images outside the range over the suite's tasks, and for how many models.
+
+    suite_features: (tasks, models, scores).  features: (models, scores).
+    """
+    low, high = np.nanmin(suite_features, axis=0), np.nanmax(suite_features, axis=0)
+    counts = ((features < low) | (features > high)).sum(0)
+    return {scorer: int(count) for scorer, count in zip(COMBINATION, counts, strict=True) if count}
+
+
+def regrets(suite_features: Floats, measured: Measured) -> tuple[float, float]:
+    """Accuracy lost against the best pair of model and technique, mean over tasks left out in turn.
+
+    First by the pair with the highest predicted accuracy, then by the pair with the highest mean accuracy on the other tasks.
+    suite_features: (tasks, models, scores).
+    """
+    before = 1 - suite_features[..., COMBINATION.index("headroom")]
+    predicted_tables, accuracy_tables = [], []
+    for technique in measured.techniques:
+        gain, _, _ = prediction.held_out(suite_features, measured.values[technique]["gain"].T)
+        predicted_tables.append(before + gain)
+        accuracy_tables.append(measured.values[technique]["accuracy"].T)
+    predicted = np.concatenate(predicted_tables, 1)  # (tasks, techniques × models)
+    accuracy = np.concatenate(accuracy_tables, 1)
     lost, lost_static = [], []
-    for task in range(len(truth)):
-        usable = np.isfinite(guess[task]) & np.isfinite(truth[task])
+    for task in range(len(accuracy)):
+        usable = np.isfinite(predicted[task]) & np.isfinite(accuracy[task])
         if usable.any():
-            best = truth[task][usable].max()
-            lost.append(best - truth[task][usable][guess[task][usable].argmax()])
-            elsewhere = np.nanmean(np.delete(truth, task, 0), axis=0)[usable]
-            lost_static.append(best - truth[task][usable][elsewhere.argmax()])
+            outcomes = accuracy[task][usable]
+            elsewhere = np.nanmean(np.delete(accuracy, task, 0), axis=0)[usable]
+            lost.append(outcomes.max() - outcomes[predicted[task][usable].argmax()])
+            lost_static.append(outcomes.max() - outcomes[elsewhere.argmax()])
     return float(np.mean(lost)), float(np.mean(lost_static))
 
 
 def distances(suite: Suite, models: Sequence[Model], card: Card, cache: Cache) -> tuple[float, Floats]:
-    """Distance between mean image embeddings, own to the nearest task, and of each task of the suite to its nearest; mean over models."""
+    """Euclidean distances between mean image embeddings, averaged over models.
+
+    First from the card to the nearest task of the suite, then (tasks,) from each task to its nearest other task.
+    """
     own, among = [], []
     for model in models:
         embedder = Embedder(model, cache)
         means = np.array([embedder.images(task, "train")["image"].mean(0, dtype=np.float64) for task in suite.tasks])
-        here = embedder.images(card, "train")["image"].mean(0, dtype=np.float64)
-        apart = np.linalg.norm(means[:, None] - means[None], axis=-1)
-        np.fill_diagonal(apart, np.inf)
-        among.append(apart.min(0))
-        own.append(np.linalg.norm(means - here, axis=1).min())
+        mean = embedder.images(card, "train")["image"].mean(0, dtype=np.float64)
+        pairwise = np.linalg.norm(means[:, None] - means[None], axis=-1)  # (tasks, tasks)
+        np.fill_diagonal(pairwise, np.inf)
+        among.append(pairwise.min(0))
+        own.append(np.linalg.norm(means - mean, axis=1).min())
     return float(np.mean(own)), np.mean(among, axis=0)
-
-
-def render(found: Recommendation, form: str) -> str:
-    """The recommendation in one of `leaderboard.FORMATS`."""
-    if form == "json":
-        return json.dumps(_finite(asdict(found) | {"warnings": found.trust.warnings}), indent=1) + "\n"
-    if form == "csv":
-        return _csv(found)
-    from tabulate import tabulate
-
-    bold = "**" if form == "md" else ""
-    first = found.choices[0]
-    parts = [
-        f"{bold}{leaderboard.escaped(found.task) if form == 'md' else found.task}{bold}: {found.images} images of {found.classes} classes, "
-        f"suite {found.suite}. First choice: {bold}{first.model} with {first.technique}{bold}, predicted accuracy "
-        f"{_points(first.accuracy)} % after {100 * first.zero_shot:.1f} % zero-shot."
-    ]
-    if found.left_out:
-        parts.append("This is a task of the suite; it was left out of what the predictions are fitted on.")
-    parts += [f"{bold}Warning{bold}: {said}." for said in found.trust.warnings]
-    if found.skipped:
-        named = "; ".join(leaderboard.escaped(line) if form == "md" else line for line in found.skipped[:5])
-        parts.append(f"{len(found.skipped)} images were skipped: {named}.")
-    table = [
-        [
-            rank,
-            c.model,
-            c.technique,
-            f"{100 * c.zero_shot:.1f}",
-            _points(c.gain),
-            _points(c.accuracy),
-            _points(c.forgetting),
-        ]
-        for rank, c in enumerate(found.choices, 1)
-    ]
-    head = ["", "model", "technique", "zero-shot", "predicted gain", "predicted accuracy", "predicted forgetting"]
-    style = "pipe" if form == "md" else "simple"
-    aligned = ["right", "left", "left", *["right"] * 4]
-    parts.append(tabulate(table, head, style, disable_numparse=True, colalign=aligned))
-    parts.append(
-        "Points of accuracy, with 90 % intervals. On the suite's own tasks, each left out in turn, such predictions were off by "
-        f"{_off(found.trust.gain)} (gain) and {_off(found.trust.forgetting)} (forgetting); taking the first choice lost "
-        f"{100 * found.trust.regret:.1f} points against the best model and technique, and taking what is best elsewhere "
-        f"{100 * found.trust.static_regret:.1f}. Distance from the suite's tasks: {found.trust.distance:.2f} (among them "
-        f"{found.trust.typical:.2f} on the average, {found.trust.farthest:.2f} at most)."
-    )
-    return "\n\n".join(parts) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no infinity: an interval without end is null."""
-    if isinstance(value, dict):
-        return {key: _finite(v) for key, v in value.items()}
-    if isinstance(value, list):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _points(of: Between | None) -> str:
-    if of is None:
-        return "–"
-    texts = [f"{100 * x:.1f}".replace("-", "−") for x in (of.value, of.low, of.high)]
-    return f"{texts[0]} [{texts[1]}, {texts[2]}]" if np.isfinite(of.low) else f"{texts[0]} [–]"
-
-
-def _off(qualities: dict[str, Quality]) -> str:
-    return ", ".join(f"{100 * q.mae:.1f} under {technique}" for technique, q in qualities.items()) or "–"
-
-
-def _csv(found: Recommendation) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    targets = ("gain", "accuracy", "forgetting")
-    writer.writerow(
-        ["rank", "model", "technique", "zero_shot", *(f"{t}{end}" for t in targets for end in ("", "_low", "_high"))]
-    )
-    for rank, c in enumerate(found.choices, 1):
-        numbers = [getattr(getattr(c, t), part, "") for t in targets for part in ("value", "low", "high")]
-        writer.writerow([rank, c.model, c.technique, c.zero_shot, *numbers])
-    return text.getvalue()
-
-
-def plot(found: Recommendation, path: Path) -> None:
-    """Predicted accuracy with its interval for every model and technique, beside zero-shot, and predicted forgetting; by the suffix of `path`."""
-    from matplotlib.figure import Figure
-
-    techniques = list(dict.fromkeys(c.technique for c in found.choices))
-    models = list(dict.fromkeys(c.model for c in found.choices))
-    figure = Figure(figsize=(9, 1.2 + 0.16 * len(models) * (len(techniques) + 1)), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-    for k, technique in enumerate(techniques):
-        of = [c for c in found.choices if c.technique == technique]
-        places = [models.index(c.model) + 0.8 * ((k + 0.5) / len(techniques) - 0.5) for c in of]
-        for axes, values in ((left, [c.accuracy for c in of]), (right, [c.forgetting for c in of])):
-            shown = [(p, v) for p, v in zip(places, values, strict=True) if v is not None]
-            axes.errorbar(
-                [100 * v.value for _, v in shown],
-                [p for p, _ in shown],
-                xerr=np.array(
-                    [[100 * max(0.0, v.value - v.low), 100 * max(0.0, v.high - v.value)] for _, v in shown]
-                ).T,
-                fmt="o",
-                markersize=4,
-                linewidth=1,
-                color=f"C{k}",
-                label=technique,
-            )
-    zero_shot = {c.model: 100 * c.zero_shot for c in found.choices}
-    left.scatter(
-        list(zero_shot.values()),
-        [models.index(m) for m in zero_shot],
-        marker="|",
-        s=220,
-        color="black",
-        label="zero-shot",
-    )
-    left.set_yticks(range(len(models)), models)
-    left.invert_yaxis()
-    left.set_xlim(0, 100)
-    left.set_xlabel("accuracy after tuning, % (predicted, 90 % interval)")
-    right.axvline(0, color="gray", linewidth=0.8)
-    right.set_xlabel("forgetting, points (predicted)")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)

@@ -1,9 +1,10 @@
-"""The stair in one go: embed, score, rank with the measured ledger, and publish."""
+"""The pipeline of one suite: embed, score, rank against the measured ledger, publish."""
 
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,17 @@ from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
 from benchmark.embedding.keys import Keys
 from benchmark.models import weights
-from benchmark.reports import ranking as rank
-from benchmark.scoring import scoring as score
+from benchmark.reports.boards import suite_board
+from benchmark.reports.descriptions import describe_tasks
+from benchmark.reports.ledger_scores import ledger_scores
+from benchmark.reports.measurements import suite_ledger
+from benchmark.reports.publish import publish_board
+from benchmark.scoring.scoring import score_suite
 from benchmark.scoring.selection import report_raised, select_scorers
 from benchmark.suites.suite import Suite
 from leaderboard import Board
+
+PACKAGES = ("transferability-benchmark", "torch", "open_clip_torch", "numpy", "scipy", "scikit-learn")
 
 
 def run(
@@ -28,68 +35,76 @@ def run(
     names: Sequence[str] | None,
     cache: Cache,
     out: Path,
+    *,
     jobs: int,
     quiet: bool = False,
     command: str = "python -m benchmark run",
     figures: bool = False,
 ) -> tuple[Board, list[Path]]:
-    """Everything from embeddings to board; writes the board, the scores and `run.json` under `out`."""
-    functions = select_scorers(names)
+    """Run the whole pipeline; returns the board and the paths of the files written to `out`.
+
+    names: the scorers (None: all).  jobs: processes.  command: the command line to print on the board.  figures: also write figures.
+    The ledger is read, and checked, before anything is computed. `out/run.json` records versions, fingerprints and seconds.
+    """
+    scorer_names = list(select_scorers(names))
+    ledger = suite_ledger(suite)
     seconds: dict[str, float] = {}
-    ledger = rank.measurements(suite)
+    keys = Keys()  # files are hashed and samples listed once for all stages
 
-    started = time.perf_counter()
-    keys = Keys()
-    encoded = embed_suite(suite, cache, jobs, quiet, keys=keys)
-    seconds["embed"] = time.perf_counter() - started
-
-    started = time.perf_counter()
-    scored = score.score_suite(suite, list(functions), cache, jobs, quiet, keys=keys)
-    scores = pl.concat([scored.scores, rank.ledger_scores(ledger, list(functions))])
-    report_raised(scores)
-    seconds["score"] = time.perf_counter() - started
-
-    started = time.perf_counter()
-    board = rank.suite_board(suite.name, scores, ledger, cache)
-    measured = leaderboard.summarise_ledger(ledger)
-    paths = rank.write_results(board, out, command, scores, measured, rank.task_words(suite, cache), figures)
-    seconds["rank"] = time.perf_counter() - started
-
-    paths += [out / "scores.csv", out / "run.json"]
-    files.write(paths[-2], leaderboard.scores_to_csv(scores))
-    files.write(
-        paths[-1],
-        json.dumps(
-            provenance(suite, list(functions))
-            | {
-                "seconds": {stage: round(s, 3) for stage, s in seconds.items()},
-                "images_encoded": encoded,
-                "scores_computed": scored.computed,
-            },
-            indent=1,
+    with _timed(seconds, "embed"):
+        images_encoded = embed_suite(suite, cache, jobs, quiet, keys=keys)
+    with _timed(seconds, "score"):
+        result = score_suite(suite, scorer_names, cache, jobs, quiet, keys=keys)
+        scores = pl.concat([result.scores, ledger_scores(ledger, scorer_names)])
+        report_raised(scores)
+    with _timed(seconds, "rank"):
+        board = suite_board(suite.name, scores, ledger, cache)
+        paths = publish_board(
+            board,
+            out,
+            command=command,
+            scores=scores,
+            measured=leaderboard.summarise_ledger(ledger),
+            tasks=describe_tasks(suite, cache),
+            figures=figures,
         )
-        + "\n",
-    )
+
+    record = run_record(suite, scorer_names) | {
+        "seconds": seconds,
+        "images_encoded": images_encoded,
+        "scores_computed": result.computed,
+    }
+    paths += [out / "scores.csv", out / "run.json"]
+    files.write(out / "scores.csv", leaderboard.scores_to_csv(scores))
+    files.write(out / "run.json", json.dumps(record, indent=1) + "\n")
     return board, paths
 
 
-def provenance(suite: Suite, names: list[str]) -> dict[str, Any]:
-    """What made a board: versions, fingerprints, seeds."""
-    versions = {}
-    for package in ("transferability-benchmark", "torch", "open_clip_torch", "numpy", "scipy", "scikit-learn"):
-        try:
-            versions[package] = version(package).split("+")[0]
-        except PackageNotFoundError:
-            versions[package] = "not installed"
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - started, 3)
+
+
+def run_record(suite: Suite, scorer_names: Sequence[str]) -> dict[str, Any]:
+    """What a run depends on: fingerprints of the models, tasks, techniques, seeds, scorers, and versions of the packages."""
     return {
         "suite": suite.name,
         "models": {model.name: weights.fingerprint(model) for model in suite.models},
         "tasks": [card.name for card in suite.tasks],
-        "techniques": {t.name: t.options for t in suite.techniques},
+        "techniques": {technique.name: technique.options for technique in suite.techniques},
         "seeds": list(suite.seeds),
-        "scorers": names,
+        "scorers": list(scorer_names),
         "precision": sorted({model.precision for model in suite.models}),
-        "versions": versions,
+        "versions": {package: _version(package) for package in PACKAGES},
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package).split("+")[0]  # without a local part such as +cpu
+    except PackageNotFoundError:
+        return "not installed"

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from benchmark.reports import health
-from benchmark.reports import ranking as rank
+from benchmark.reports.measurements import suite_ledger
 from benchmark.suites import suite
 
 
@@ -22,9 +22,9 @@ def test_the_effective_number_of_tasks_counts_copies_once() -> None:
 
 def test_a_pool_of_fixed_order_is_found() -> None:
     fixed = np.arange(5.0)[:, None] + np.zeros((5, 12))
-    assert health._static_tau(fixed) == pytest.approx(1)
+    assert health.static_tau(fixed) == pytest.approx(1)
     free = np.random.default_rng(0).normal(size=(5, 400))
-    assert abs(health._static_tau(free)) < 0.15
+    assert abs(health.static_tau(free)) < 0.15
 
 
 def test_runs_that_still_rise_are_counted(own: Path) -> None:
@@ -34,20 +34,20 @@ def test_runs_that_still_rise_are_counted(own: Path) -> None:
         for line in lines:
             line["val"] = [0.1] * 8 + ([0.3, 0.5] if line["technique"] == "full" else [0.1, 0.105])
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert health.levelled(loaded) == (0.5, 20)
+    assert health.converged_runs(loaded) == (0.5, 20)
 
 
 def test_reliability_is_asked_for_once_there_are_seeds(own: Path) -> None:
     loaded = suite.load(str(own / "small.toml"))
-    rows = rank.measurements(loaded)
+    rows = suite_ledger(loaded)
 
-    def found(second: float) -> list[health.Check]:
+    def found(second: float) -> list[health.Criterion]:
         rng = np.random.default_rng(0)
         noise = pl.Series(second * rng.normal(size=len(rows)))
         again = rows.with_columns(pl.lit(1, pl.Int64).alias("seed"), (pl.col("after") + noise).alias("after"))
-        return [c for c in health.check(loaded, pl.concat([rows, again])) if c.what.startswith("reliability")]
+        return [c for c in health.criteria(loaded, pl.concat([rows, again])) if c.name.startswith("reliability")]
 
-    assert not [c for c in health.check(loaded, rows) if c.what.startswith("reliability")]
+    assert not [c for c in health.criteria(loaded, rows) if c.name.startswith("reliability")]
     (same,) = found(0.0)
     assert same.holds
     assert same.found == "1.000"
@@ -56,7 +56,7 @@ def test_reliability_is_asked_for_once_there_are_seeds(own: Path) -> None:
 
 
 def test_the_variance_is_split_where_the_ledger_is_whole(own: Path) -> None:
-    rows = rank.measurements(suite.load(str(own / "small.toml")))
+    rows = suite_ledger(suite.load(str(own / "small.toml")))
     shares = health.variance(rows)
     assert sum(shares.values()) == pytest.approx(1)
     assert "task × technique" in shares

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import leaderboard
-from benchmark.reports import predict
+from benchmark.reports import predict, predict_render
 
 MODELS, TASKS = [f"m{i}" for i in range(4)], [f"t{j:02d}" for j in range(14)]
 
@@ -66,7 +66,7 @@ def test_planted_predictors_are_found_and_the_ledgers_own_left_out() -> None:
 def test_features_are_placed_by_name() -> None:
     cells, rows = planted()
     m = leaderboard.summarise_ledger(rows)
-    table = predict.features(cells[::-1], m, ["linear_probe", "shy"])
+    table = predict.feature_table(cells[::-1], m, ["linear_probe", "shy"])
     assert table.shape == (14, 4, 2)
     assert table[3, 2, 0] == cells.filter(scorer="linear_probe", model="m2", task="t03")["score"][0]
     assert np.isfinite(table[..., 1]).sum() == 4
@@ -76,7 +76,7 @@ def test_features_are_placed_by_name() -> None:
 def test_every_form_says_the_same(form: str) -> None:
     found = predict.predict("toy", *planted())
     line = next(x for x in found.lines if (x.target, x.predictor) == ("gain", "combination"))
-    text = predict.render(found, form)
+    text = predict_render.render(found, form)
     if form == "csv":
         row = next(r for r in csv.DictReader(text.splitlines()) if r["predictor"] == "combination")
         assert float(row["mae"]) == line.tasks.mae

@@ -9,7 +9,8 @@ import pytest
 
 import leaderboard
 from benchmark.errors import LedgerError, SuiteError
-from benchmark.reports import ranking
+from benchmark.reports.boards import suite_board
+from benchmark.reports.measurements import suite_ledger
 from benchmark.reports.plan import plan
 from benchmark.suites import suite
 
@@ -120,7 +121,7 @@ def test_dry_run_with_all_files_present_fetches_nothing(measured: Path) -> None:
 
 def test_published_measurements_are_read_as_the_ledger() -> None:
     loaded = suite.load("clip-published")
-    rows = ranking.measurements(loaded)
+    rows = suite_ledger(loaded)
     full = rows.filter(pl.col("technique") == "full", pl.col("trained_on") == pl.col("evaluated_on"))
     assert set(full["model"]) == {m.name for m in loaded.models}
     assert len(full) == 102
@@ -128,17 +129,17 @@ def test_published_measurements_are_read_as_the_ledger() -> None:
     assert row.select("before", "after").row(0) == (0.4122, 0.7314)
     again = rows.filter(technique="full (fusion_bench)")
     assert not again.filter(pl.col("trained_on") != pl.col("evaluated_on")).is_empty()  # forgetting
-    subset = ranking.measurements(loaded.subset(["RN50-openai"], ["dtd", "mnist"], ["full"]))
+    subset = suite_ledger(loaded.subset(["RN50-openai"], ["dtd", "mnist"], ["full"]))
     assert set(subset.select("model", "trained_on").iter_rows()) == {("RN50-openai", "dtd"), ("RN50-openai", "mnist")}
     with pytest.raises(LedgerError, match="nothing is published on"):
-        ranking.measurements(loaded.subset(["RN50-openai"], ["pcam"], ["full"]))
+        suite_ledger(loaded.subset(["RN50-openai"], ["pcam"], ["full"]))
 
 
 def test_scores_are_ranked_against_published_measurements(tmp_path: Path) -> None:
     from benchmark.embedding.cache import Cache
 
     loaded = suite.load("clip-published").subset(None, None, ["full"])
-    rows = ranking.measurements(loaded)
+    rows = suite_ledger(loaded)
     own = rows.filter(pl.col("trained_on") == pl.col("evaluated_on"))
     gains = {(r["model"], r["trained_on"]): r["after"] - r["before"] for r in own.iter_rows(named=True)}
     chance = np.random.default_rng(0)
@@ -150,7 +151,7 @@ def test_scores_are_ranked_against_published_measurements(tmp_path: Path) -> Non
         {"scorer": "noise", **dict(zip(("model", "task"), place, strict=True)), "score": float(chance.normal())}
         for place in gains
     ]
-    board = ranking.suite_board(loaded.name, leaderboard.score_table(cells), rows, Cache(tmp_path), permutations=100)
+    board = suite_board(loaded.name, leaderboard.score_table(cells), rows, Cache(tmp_path), permutations=100)
     best = {
         (row["scorer"], row["axis"]): row["value"]
         for row in board.rows.filter(target="gain", measure="pearson", axis="tasks").iter_rows(named=True)
@@ -178,7 +179,7 @@ def test_missing_ledger_is_reported_with_the_command() -> None:
     with pytest.raises(
         LedgerError, match="there is no ledger yet; `python -m benchmark measure --suite iimm` makes one"
     ):
-        ranking.measurements(suite.load("iimm"))
+        suite_ledger(suite.load("iimm"))
 
 
 def test_unknown_model_ends_the_command_with_one_line(

@@ -15,8 +15,8 @@ import pytest
 import leaderboard
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
-from benchmark.reports import predict, recommend
-from benchmark.reports import ranking as rank
+from benchmark.reports import predict, recommend, recommend_render
+from benchmark.reports.measurements import suite_ledger
 from benchmark.scoring import scoring as score
 from benchmark.suites import suite
 from benchmark.tasks import cards
@@ -34,7 +34,7 @@ def loaded(own: Path) -> suite.Suite:
 
 
 def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded: suite.Suite) -> None:
-    cache, rows = Cache(own / "cache"), rank.measurements(loaded)
+    cache, rows = Cache(own / "cache"), suite_ledger(loaded)
     card = cards.load("digits")
     card = dataclasses.replace(card, sizes={"train": 60, "val": 10, "test": 10})
     found = recommend.recommend(loaded, rows, card, cache, quiet=True)
@@ -43,7 +43,7 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     assert [c.accuracy.value for c in found.choices] == sorted((c.accuracy.value for c in found.choices), reverse=True)
     m = leaderboard.summarise_ledger(rows)
     cells = score.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).scores
-    known = predict.features(cells, m, predict.COMBINATION)
+    known = predict.feature_table(cells, m, predict.COMBINATION)
     here = recommend.own_features(loaded, loaded.models, card, cache, 1)
     for choice in found.choices:
         fitted = prediction.fit(known, m.values[choice.technique]["gain"].T)
@@ -57,21 +57,21 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
 
 
 def test_no_gain_leads_out_of_what_accuracy_can_be() -> None:
-    within = recommend._within(recommend.Between(1.12, 0.9, 1.3), -0.02, 0.98)
-    assert within == recommend.Between(0.98, 0.9, 0.98)
-    endless = recommend._within(recommend.Between(-0.5, -np.inf, np.inf), -0.2, 0.8)
-    assert endless == recommend.Between(-0.2, -np.inf, np.inf)
+    within = recommend._clip(recommend.Interval(1.12, 0.9, 1.3), -0.02, 0.98)
+    assert within == recommend.Interval(0.98, 0.9, 0.98)
+    endless = recommend._clip(recommend.Interval(-0.5, -np.inf, np.inf), -0.2, 0.8)
+    assert endless == recommend.Interval(-0.2, -np.inf, np.inf)
 
 
 def test_a_task_of_the_suite_teaches_nothing_about_itself(own: Path, loaded: suite.Suite) -> None:
-    cache, rows = Cache(own / "cache"), rank.measurements(loaded)
+    cache, rows = Cache(own / "cache"), suite_ledger(loaded)
     card = loaded.tasks[0]
     found = recommend.recommend(loaded, rows, card, cache, quiet=True)
     assert found.left_out
     forged = rows.with_columns(pl.when(trained_on=card.name).then(1.0).otherwise("after").alias("after"))
     again = recommend.recommend(loaded, forged, card, cache, quiet=True)
     assert again.choices == found.choices
-    assert "left out of what the predictions are fitted on" in recommend.render(found, "text")
+    assert "left out of what the predictions are fitted on" in recommend_render.render(found, "text")
 
 
 def test_the_regret_of_perfect_predictions_is_none() -> None:
@@ -90,10 +90,12 @@ def test_the_regret_of_perfect_predictions_is_none() -> None:
 
 
 def test_far_off_images_are_warned_of() -> None:
-    trust = recommend.Trust({}, {}, 0.1, 0.2, distance=0.9, typical=0.3, farthest=0.7, beyond={"iimm": 1})
+    trust = recommend.Trust(
+        {}, {}, regret=0.1, static_regret=0.2, distance=0.9, typical=0.3, farthest=0.7, beyond={"iimm": 1}
+    )
     assert len(trust.warnings) == 2
     assert "farther from every task of the suite (0.90)" in trust.warnings[0]
-    assert "'iimm' lies outside what the suite's tasks have, for 1 model:" in trust.warnings[1]
+    assert "'iimm' is outside the range of the suite's tasks for 1 model;" in trust.warnings[1]
     assert not dataclasses.replace(trust, distance=0.5, beyond={}).warnings
 
 

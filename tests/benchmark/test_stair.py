@@ -22,7 +22,8 @@ from benchmark.embedding.jobs import embed_suite
 from benchmark.errors import LedgerError
 from benchmark.finetuning import ledger, measure, workbench
 from benchmark.finetuning.ledger import Run
-from benchmark.reports import ranking as rank
+from benchmark.reports.ledger_scores import ledger_scores
+from benchmark.reports.measurements import suite_ledger
 from benchmark.scoring import scoring as score
 from benchmark.scoring.inputs import scorer_inputs
 from benchmark.suites import suite
@@ -158,7 +159,7 @@ def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
     text = (own / "small.toml").read_text()
     (own / "small.toml").write_text(text.replace("epochs = 3", "epochs = 4"))
     loaded = small(own)
-    for use in (lambda: measure.pending_runs(loaded, loaded), lambda: rank.measurements(loaded)):
+    for use in (lambda: measure.pending_runs(loaded, loaded), lambda: suite_ledger(loaded)):
         with pytest.raises(LedgerError, match=r"was measured with other options .* than there are now") as caught:
             use()
         assert "clip_adapter/0/two_colours" in str(caught.value)
@@ -166,7 +167,7 @@ def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
     card = own / "two_colours.toml"
     card.write_text(card.read_text().replace("test = 20", "test = 24"))
     with pytest.raises(LedgerError, match="with other task fingerprint"):
-        rank.measurements(small(own))
+        suite_ledger(small(own))
 
 
 def test_the_time_left_is_told_technique_by_technique(own: Path) -> None:
@@ -269,7 +270,7 @@ def test_a_ledger_without_descriptions_is_read_and_left_alone(own: Path) -> None
     for path in (own / "gains").glob("*.jsonl"):
         path.unlink()
     before = tables(own)
-    assert len(rank.measurements(small(own))) == 100
+    assert len(suite_ledger(small(own))) == 100
     for model in ("clip-things", "siglip-signs"):
         ledger.repair(own / "gains", model)
     assert tables(own) == before
@@ -285,7 +286,7 @@ def test_a_task_more_adds_the_missing_rows_alone(own: Path) -> None:
     (own / "small.toml").write_text(text)
     more = small(own).subset(None, None, ["clip_adapter"])
     assert measure.measure(more, more, own / "cache", 1, quiet=True) == 10
-    assert len(rank.measurements(small(own))) == 50
+    assert len(suite_ledger(small(own))) == 50
     wanted = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
     assert tables(own) == wanted
     assert not ledger.incomplete_runs(own / "gains", "clip-things")
@@ -297,7 +298,7 @@ def test_a_reader_says_that_a_run_is_torn(own: Path) -> None:
     with pytest.raises(
         LedgerError, match="lacks rows, as an interruption leaves it; `python -m benchmark measure` completes it"
     ):
-        rank.measurements(small(own))
+        suite_ledger(small(own))
 
 
 @pytest.mark.parametrize(
@@ -347,7 +348,7 @@ def test_a_faulty_pool_or_ledger_scorer_abstains_and_the_run_goes_on(
     monkeypatch.setattr(scorers.registry(), "scorers", found)
     from benchmark.reports.run import run
 
-    board, _ = run(small(own), ["lost", "vague", "sour", "iimm"], Cache(own / "cache"), own / "out", 1, quiet=True)
+    board, _ = run(small(own), ["lost", "vague", "sour", "iimm"], Cache(own / "cache"), own / "out", jobs=1, quiet=True)
     assert set(board.rows["scorer"]) == {"lost", "vague", "sour", "iimm"}
     assert set(board.rows["coverage"].filter(board.rows["scorer"] != "iimm")) == {0.0}
     said = caplog.text
@@ -444,11 +445,11 @@ def test_embedding_loads_no_model_where_nothing_is_missing(measured: Path, monke
 
 
 def test_static_rank_is_that_of_the_leaderboard(measured: Path) -> None:
-    rows = rank.measurements(small(measured))
+    rows = suite_ledger(small(measured))
     m = leaderboard.summarise_ledger(rows)
     cells = {
         tuple(place): value
-        for *place, value in rank.ledger_scores(rows, ["static_rank"])
+        for *place, value in ledger_scores(rows, ["static_rank"])
         .select("model", "task", "technique", "target", "score")
         .iter_rows()
     }

@@ -1,0 +1,32 @@
+"""`new-card`: write the card of a data set."""
+
+import argparse
+from pathlib import Path
+
+from benchmark.commands import options
+
+HELP = "write the card of a data set: a folder of images by class, or tar shards on disk, over HTTP or on the Hugging Face Hub"
+EXAMPLES = ("new-card my_images --name birds", "new-card https://example.org/shards --name birds")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH|URL|hub:ORG/NAME", help="location of the images")
+    parser.add_argument("--name", required=True, help="name of the task; the card is NAME.toml")
+    parser.add_argument(
+        "--template",
+        help="prompt, with {c} for the class name (default: the prompts next to the shards, else 'a photo of a {c}')",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", default=Path(), help="folder for the card (default: the current folder)"
+    )
+    options.add_data(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from benchmark.tasks.new_card import new_card
+
+    path, summary = new_card(args.path, args.name, args.template, args.out, options.logger.info)
+    print(path)
+    options.logger.info(
+        "%s; next: add it to the `tasks` of a suite, or run `python -m benchmark recommend %s`", summary, path
+    )

@@ -1,0 +1,36 @@
+"""`predict`: how well scores predict gain and forgetting on unseen tasks and models."""
+
+import argparse
+
+from benchmark.commands import options
+
+HELP = "evaluate how well scores predict gain and forgetting on an unseen task or model"
+EXAMPLES = ("predict --suite pocket", "predict --techniques full --format md")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_scorers(parser)
+    options.add_suite(parser, techniques=True)
+    options.add_execution(parser)
+    options.add_output(parser, options.TABLE_FORMATS)
+
+
+def run(args: argparse.Namespace) -> None:
+    from benchmark import files
+    from benchmark.embedding.jobs import embed_suite
+    from benchmark.reports.measurements import suite_ledger
+    from benchmark.reports.predict import predict, predictor_names
+    from benchmark.reports.predict_render import render
+    from benchmark.scoring.scoring import score_suite
+
+    suite, cache = options.load_suite(args), options.open_cache(args)
+    ledger = suite_ledger(suite)
+    names = predictor_names(args.scorers)
+    embed_suite(suite, cache, args.jobs, args.quiet)
+    scores = score_suite(suite, names, cache, args.jobs, args.quiet).scores
+    predictions = predict(suite.name, scores, ledger)
+    paths = [options.output_folder(args, suite) / f"predict.{form}" for form in ("md", "csv", "json")]
+    for path in paths:
+        files.write(path, render(predictions, path.suffix[1:]))
+    print(render(predictions, args.format), end="")
+    options.log_written(paths)
