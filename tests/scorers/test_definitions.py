@@ -23,7 +23,8 @@ from scorers.linear_probe import folds
 
 
 def parts(e: Embeddings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.array(e.image), np.array(e.y), np.array(e.text)
+    text = np.array(e.text) if e.has("text") else np.empty((0, e.d))
+    return np.array(e.image), np.array(e.y), text
 
 
 def iimm_inter(e: Embeddings) -> float:
