@@ -45,8 +45,8 @@ def _along(axis: str, x: Floats, gain: Floats, before: Floats) -> dict[str, Any]
     pearson = over_groups(correlation.partial(xs, ys, zs, keep))
     # ranks among the points that have all three numbers; the formula of the partial correlation is then that of Spearman's
     whole = np.isfinite(xs) & np.isfinite(ys) & np.isfinite(zs)
-    ranks = [correlation.ranks(np.where(whole, values, np.nan)) for values in (xs, ys, zs)]
-    spearman = over_groups(correlation.partial(*ranks, keep=keep))
+    rx, ry, rz = (correlation.ranks(np.where(whole, values, np.nan)) for values in (xs, ys, zs))
+    spearman = over_groups(correlation.partial(rx, ry, rz, keep))
     # pooled there would be (models · tasks)² / 2 pairs
     fidelity = over_groups(_fidelity(xs, ys, keep)) if axis != "pooled" else np.full(pearson.shape, np.nan)
     partial, partial_rank, fidelities = (estimate(values, clusters, used) for values in (pearson, spearman, fidelity))
