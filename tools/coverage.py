@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from leaderboard.axes import leave_one_out, move_axis, over_groups
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from leaderboard import correlation
+from leaderboard.statistics import correlation
+from leaderboard.statistics.axes import leave_one_out, move_axis, over_groups
 from leaderboard.statistics.intervals import MIN_CLUSTERS, estimate
 
 Floats = NDArray[np.float64]
