@@ -1,8 +1,8 @@
-"""How often 95 % intervals hold the truth, at the sizes of pools that boards are made of: python tools/coverage.py
+"""Coverage of the 95 % intervals, simulated at the sizes of typical pools: python tools/coverage.py
 
-Score and gain are normal, with effects of whole tasks, of whole models and of cells, each correlated by rho between the two, so that every
-correlation is rho in truth. Writes leaderboard/coverage.csv: for each size, axis, measure and procedure the share of `RUNS` simulated
-tables whose interval holds the truth (of the weighted τ, which has no closed form: the mean of all runs), and the mean width.
+Score and gain are normal, with effects of whole tasks, of whole models and of cells, each correlated by rho between the two, so that the
+true correlation is rho. Writes leaderboard/coverage.csv: for each size, axis, measure and procedure the share of `RUNS` simulated
+tables whose interval contains the truth (of the weighted τ, which has no closed form: the mean of all runs), and the mean width.
 """
 
 import csv
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from leaderboard.axes import leave_one_out, move_axis, over_groups
-from leaderboard.intervals import LEAST, estimate
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from leaderboard import correlation
+from leaderboard.statistics import correlation
+from leaderboard.statistics.axes import leave_one_out, move_axis, over_groups
+from leaderboard.statistics.intervals import MIN_CLUSTERS, estimate
 
 Floats = NDArray[np.float64]
 RUNS, DRAWS = 1000, 999
@@ -40,7 +40,7 @@ def tables(rng: np.random.Generator, models: int, tasks: int, axis: str, rho: fl
 
 
 def truth(measure: str, rho: float, points: int, values: Floats) -> float:
-    """What a measure of so many normal points estimates: of Spearman's, which depends on their number, the expectation."""
+    """The value that a measure of so many normal points estimates; Spearman's expectation depends on their number."""
     if measure == "spearman":
         return float(6 / np.pi / (points + 1) * (np.arcsin(rho) + (points - 2) * np.arcsin(rho / 2)))
     return float({"pearson": rho, "kendall": 2 / np.pi * np.arcsin(rho)}.get(measure, np.nanmean(values)))
@@ -55,8 +55,8 @@ def jackknife(x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats, Fl
     ]
     for measure in correlation.MEASURES:
         values = over_groups(np.concatenate([part[measure] for part in parts]))
-        found = estimate(values, clusters, np.ones(x.shape, bool))
-        yield measure, values[:, 0], np.array([(e.low, e.high) for e in found], np.float64)
+        intervals = estimate(values, clusters, np.ones(x.shape, bool))
+        yield measure, values[:, 0], np.column_stack([intervals.low, intervals.high])
 
 
 def bootstraps(rng: np.random.Generator, x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats]]:
@@ -94,7 +94,7 @@ def main() -> None:
                     (measure, "jackknife", truth(measure, rho, move_axis(axis, x).shape[-1], values), ends)
                     for measure, values, ends in jackknife(x, y, axis)
                 ]
-                if axis != "pooled" and {"models": models, "tasks": tasks}[axis] >= LEAST[axis]:
+                if axis != "pooled" and {"models": models, "tasks": tasks}[axis] >= MIN_CLUSTERS[axis]:
                     found += [("pearson", name, rho, ends) for name, ends in bootstraps(rng, x, y, axis)]
                 for measure, procedure, true, ends in found:
                     if np.isnan(ends).any():
