@@ -32,5 +32,5 @@ def ledger_scores(ledger: pl.DataFrame, names: Sequence[str] | None) -> pl.DataF
                     try:
                         rows.append(row | {"score": function(embeddings)})
                     except Exception as error:  # an abstention, or a bug in a scorer; neither ends the run
-                        rows.append(row | {"abstained": scorers.reason(error)})
+                        rows.append(row | {"abstained": scorers.reason(error), "raised": scorers.raised(error)})
     return leaderboard.score_table(rows)

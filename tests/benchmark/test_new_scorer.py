@@ -84,8 +84,8 @@ def test_a_new_file_in_the_repository_is_discovered(tmp_path: Path) -> None:
         (["new-scorer", "My-Score"], "'My-Score' is not a valid name of a scorer"),
         (["new-scorer", "class"], "'class' is not a valid name of a scorer"),
         (["check-scorer", "imm"], "unknown scorer 'imm': did you mean iimm"),
-        (["check-scorer", "nowhere:f"], "'nowhere:f' cannot be loaded: ModuleNotFoundError"),
-        (["check-scorer", "json:f"], "'json:f' cannot be loaded: AttributeError"),
+        (["check-scorer", "nowhere:f"], "'nowhere:f' could not be loaded: ModuleNotFoundError"),
+        (["check-scorer", "json:f"], "'json:f' could not be loaded: AttributeError"),
     ],
 )
 def test_an_invalid_name_is_reported(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ def test_every_form_says_the_same(form: str) -> None:
         assert json.loads(text)["lines"][0].keys() == {"technique", "target", "predictor", "tasks", "models"}
     else:
         assert f"{100 * line.tasks.mae:.1f} [{100 * line.tasks.low:.1f}, {100 * line.tasks.high:.1f}]" in text
-        assert "by the number of tasks known" in text
+        assert "by the number of training tasks" in text
         assert ("**" in text) == (form == "md")
 
 

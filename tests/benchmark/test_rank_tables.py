@@ -44,7 +44,7 @@ def test_a_board_of_two_tables(tables: list[str], command: Command, tmp_path: Pa
     assert mine["low"] < mine["value"] < mine["high"]
     assert mine["p"] < 0.05
     assert set(mine["per_group"]) == {f"m{i}" for i in range(6)}
-    assert "left out, since the other table lacks them: 1 models (m6)" in done.stderr
+    assert "left out 1 models that the other table does not have (m6)" in done.stderr
     assert "54 of 189 scores are empty and count as abstentions" in done.stderr
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"board.md", "board.csv", "board.json", "index.html", "page", "figures"}
@@ -117,7 +117,7 @@ def test_a_board_can_be_cited_and_checked(tables: list[str], command: Command, t
     scores.write_text(scores.read_text().replace("mine,m2,t03,-2\n", "mine,m2,t03,5\n"))
     other = command(*tables, "--check", str(board))
     assert other.returncode == 1
-    assert f"made of other tables, or by another procedure: {meta['board']} then" in other.stdout
+    assert f"computed from other tables or by another procedure: published {meta['board']}, now" in other.stdout
     assert "mine accuracy tuned models kendall: value" in other.stdout
     assert re.search(r"^and \d+ more$", other.stdout, re.M)
 

@@ -177,7 +177,7 @@ def test_unknown_published_ledger_is_reported(tmp_path: Path) -> None:
 
 def test_missing_ledger_is_reported_with_the_command() -> None:
     with pytest.raises(
-        LedgerError, match="there is no ledger yet; `python -m benchmark measure --suite iimm` makes one"
+        LedgerError, match="there is no ledger yet; `python -m benchmark measure --suite iimm` creates it"
     ):
         suite_ledger(suite.load("iimm"))
 

@@ -71,7 +71,7 @@ def test_a_task_of_the_suite_teaches_nothing_about_itself(own: Path, loaded: sui
     forged = rows.with_columns(pl.when(trained_on=card.name).then(1.0).otherwise("after").alias("after"))
     again = recommend.recommend(loaded, forged, card, cache, quiet=True)
     assert again.choices == found.choices
-    assert "left out of what the predictions are fitted on" in recommend_render.render(found, "text")
+    assert "the predictions were fitted without it" in recommend_render.render(found, "text")
 
 
 def test_the_regret_of_perfect_predictions_is_none() -> None:

@@ -152,7 +152,7 @@ def test_control_c_ends_in_one_line(own: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in said
     # loky's resource tracker, a process of its own, may warn of a folder that the workers removed before it could
-    assert said.splitlines().count("interrupted; the same command goes on where this one stopped") == 1
+    assert said.splitlines().count("interrupted; the same command continues from here") == 1
 
 
 def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
@@ -428,7 +428,7 @@ def test_a_damaged_cache_file_is_said_and_made_again(own: Path, command: Command
         path.unlink()
     checked = command("cache", "verify", cache=own / "cache")
     assert checked.returncode == 1
-    assert "3 damaged" in checked.stdout
+    assert "3 corrupt" in checked.stdout
     again = command(*words, cache=own / "cache")
     assert again.returncode == 0, again.stderr
     assert "is corrupt" in again.stderr
