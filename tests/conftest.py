@@ -100,11 +100,11 @@ def measured(small_suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A copy of the small suite with its ledger, and the cache that measuring filled, in one folder."""
     folder = tmp_path_factory.mktemp("measured")
     shutil.copytree(small_suite.parent, folder, dirs_exist_ok=True)
-    from benchmark.finetuning import measure
+    from benchmark.finetuning.measure import measure
     from benchmark.suites import suite
 
     small = suite.load(str(folder / "small.toml"))
-    assert measure.measure(small, small, folder / "cache", 2, quiet=True) == 20
+    assert measure(small, part=small, root=folder / "cache", jobs=2, quiet=True) == 20
     return folder
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from benchmark.commands import options
 
 if TYPE_CHECKING:
-    from benchmark.finetuning.measure import Deviation
+    from benchmark.finetuning.audit import Deviation
 
 HELP = "fine-tune, evaluate on every task and add the results to the ledger; continues where it stopped"
 EXAMPLES = ("measure --techniques clip_adapter", "measure --dry-run", "measure --audit 5")
@@ -29,19 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from benchmark.finetuning import measure
+    from benchmark.finetuning.audit import audit
+    from benchmark.finetuning.measure import measure
 
-    full, narrowed = options.load_suites(args)
+    full, part = options.load_suites(args)
     root = options.open_cache(args).root
     if args.audit:
-        deviations = measure.audit(
-            suite=full, narrowed=narrowed, root=root, jobs=args.jobs, k=args.audit, seed=args.seed, quiet=args.quiet
+        deviations = audit(
+            full, part=part, root=root, jobs=args.jobs, count=args.audit, seed=args.seed, quiet=args.quiet
         )
         _print_deviations(deviations)
         return
-    added = measure.measure(
-        suite=full, narrowed=narrowed, root=root, jobs=args.jobs, quiet=args.quiet, dry=args.dry_run
-    )
+    added = measure(full, part=part, root=root, jobs=args.jobs, quiet=args.quiet, dry_run=args.dry_run)
     if not args.dry_run:
         options.logger.info("measure: %d runs added to %s", added, full.ledger)
 

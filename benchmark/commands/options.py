@@ -131,8 +131,8 @@ def load_suites(args: argparse.Namespace) -> "tuple[Suite, Suite]":
 
     device, precision = getattr(args, "device", ""), getattr(args, "precision", "fp32")
     full = suite.load(args.suite, args.source)
-    narrowed = full.subset(args.models, args.tasks, getattr(args, "techniques", None))
-    return full.on_device(device, precision), narrowed.on_device(device, precision)
+    part = full.subset(args.models, args.tasks, getattr(args, "techniques", None))
+    return full.on_device(device, precision), part.on_device(device, precision)
 
 
 def load_suite(args: argparse.Namespace) -> "Suite":

@@ -1,4 +1,4 @@
-"""Progress on stderr: what is done, and how long the rest will take."""
+"""Progress on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
 import sys
 import time
@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+INTERVAL = 2.0  # seconds between two lines
 
 
 def duration(seconds: float) -> str:
+    """A rounded duration with its unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -17,29 +19,44 @@ def duration(seconds: float) -> str:
 def progress(
     items: Iterable[T],
     total: int,
-    what: str,
+    title: str,
     quiet: bool = False,
-    every: float = 2.0,
+    *,
     unit: str = "",
     sizes: Sequence[int] | None = None,
 ) -> Iterator[T]:
-    """Hand on the items, and say now and then how many have come.
+    """Pass on the items, and report how many have come.
 
-    sizes: how much of `total` each item is, where it is not 1 each; then the rate is said too, in `unit`s.
+    total: the number of items, or with `sizes` the sum of their sizes; then the rate is reported too, in `unit`s.
     """
-    started = spoken = time.monotonic()
+    if quiet:
+        yield from items
+    elif sys.stderr.isatty():
+        yield from _bar(items, total, title, unit=unit, sizes=sizes)
+    else:
+        yield from _lines(items, total, title, unit=unit, sizes=sizes)
+
+
+def _bar(items: Iterable[T], total: int, title: str, *, unit: str, sizes: Sequence[int] | None) -> Iterator[T]:
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=title, unit=unit or "it", dynamic_ncols=True) as bar:
+        for count, item in enumerate(items):
+            yield item
+            bar.update(sizes[count] if sizes else 1)
+
+
+def _lines(items: Iterable[T], total: int, title: str, *, unit: str, sizes: Sequence[int] | None) -> Iterator[T]:
+    started = reported = time.monotonic()
     done = 0
     for count, item in enumerate(items):
         done += sizes[count] if sizes else 1
         yield item
         now = time.monotonic()
-        if not quiet and (now - spoken >= every or done == total):
-            spoken = now
-            spent = max(1e-9, now - started)
-            rate = f", {done / spent:.0f}{unit}/s" if sizes else ""
-            left = (
-                f", about {duration(spent / done * (total - done))} left"
-                if 0 < done < total
-                else f" in {duration(spent)}"
-            )
-            print(f"{what}: {done}/{total}{unit}{rate}{left}", file=sys.stderr, flush=True)
+        if now - reported >= INTERVAL or done == total:
+            reported = now
+            elapsed = max(1e-9, now - started)
+            rate = f", {done / elapsed:.0f}{unit}/s" if sizes else ""
+            remaining = f", about {duration(elapsed / done * (total - done))} left" if 0 < done < total else ""
+            ending = remaining or f" in {duration(elapsed)}"
+            print(f"{title}: {done}/{total}{unit}{rate}{ending}", file=sys.stderr, flush=True)

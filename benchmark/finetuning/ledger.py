@@ -117,7 +117,7 @@ def runs(folder: Path, model: str) -> dict[Run, dict[str, Any]]:
     return found
 
 
-def append(folder: Path, run: Run, before: dict[str, float], after: dict[str, float], notes: dict[str, Any]) -> bool:
+def append(folder: Path, run: Run, *, before: dict[str, float], after: dict[str, float], notes: dict[str, Any]) -> bool:
     """Add one run, unless another process has added it meanwhile; returns whether it was added.
 
     Of a run that is there already, but lacks some tasks (the suite has grown), the missing rows are added.

@@ -4,7 +4,8 @@ import polars as pl
 
 import leaderboard
 from benchmark.errors import LedgerError
-from benchmark.finetuning import measure
+from benchmark.finetuning.conditions import check_conditions
+from benchmark.finetuning.planning import planned_runs
 from benchmark.suites.suite import Suite
 from leaderboard.literature import clip_rows
 
@@ -21,7 +22,7 @@ def suite_ledger(suite: Suite) -> pl.DataFrame:
         raise LedgerError(
             f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.requested or suite.name}` creates it"
         )
-    measure.check_conditions(suite)
+    check_conditions(suite, planned_runs(suite))
     tasks = [task.name for task in suite.tasks]
     ledger = leaderboard.read_ledger(suite.ledger).filter(
         pl.col("model").is_in([model.name for model in suite.models]),

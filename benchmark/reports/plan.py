@@ -11,7 +11,8 @@ from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import pending_jobs
 from benchmark.errors import InputError
 from benchmark.execution.progress import duration
-from benchmark.finetuning import ledger, measure
+from benchmark.finetuning import ledger
+from benchmark.finetuning.planning import planned_runs
 from benchmark.models import weights
 from benchmark.models.model import Model
 from benchmark.reports.tables import format_table
@@ -144,7 +145,7 @@ def _matrix_product_speed() -> float:
 def _ledger_state(suite: Suite) -> str:
     if suite.published:
         return "published: " + ", ".join(f"{technique} from {source}" for technique, source in suite.published.items())
-    runs = set(measure.planned_runs(suite))
+    runs = set(planned_runs(suite))
     tasks = [card.name for card in suite.tasks]
     complete = 0
     for model in suite.models:

@@ -1,6 +1,5 @@
 """Suites: models x tasks x techniques x seeds, each declared in one TOML file."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,33 +8,18 @@ from typing import Any
 import leaderboard
 from benchmark.errors import SuiteError, unknown_name
 from benchmark.models.model import Model
+from benchmark.suites import techniques
 from benchmark.tasks import cards, sources
 from benchmark.tasks.cards import Card
 from benchmark.toml_fields import Fields, read_toml
 from leaderboard.literature import clip_sources
 
-OPTIONS = (
-    *("rate", "weight_decay", "momentum", "clip", "batch", "accumulate", "epochs", "patience", "warmup"),
-    *("ratio", "reduction", "rank", "scale", "deviation", "biases"),
-)
-WHOLE = ("batch", "accumulate", "epochs", "patience", "reduction", "rank")
-CHOICES = {"optimizer": ("adamw", "sgd"), "schedule": ("cosine", "constant"), "precision": ("fp32", "bf16")}
-# what the techniques of this package train; the functions themselves, and torch with them, are in `techniques`
-BUILT_IN = {
-    "full": "everything: both towers and the scale",
-    "bitfit": "the biases of the transformer blocks of both towers",
-    "attention": "the input projections of self-attention in the transformer blocks of both towers",
-    "lora": "low-rank changes of the query and value projections in the transformer blocks of both towers",
-    "clip_adapter": "two bottleneck adapters on the frozen towers' embeddings",
-    "linear_probe": "a linear classifier on the frozen image embeddings",
-}
-TECHNIQUES_GROUP = "benchmark.techniques"
 FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Technique:
-    """A way to fine-tune, with its hyperparameters (optimizer, learning rate, weight decay, batch, epochs, warm-up share)."""
+class TechniqueSettings:
+    """A technique of a suite, with the options that the suite sets (see `benchmark.suites.techniques`)."""
 
     name: str
     options: dict[str, float | str]
@@ -54,7 +38,7 @@ class Suite:
     description: str
     models: tuple[Model, ...]
     tasks: tuple[Card, ...]
-    techniques: tuple[Technique, ...]
+    techniques: tuple[TechniqueSettings, ...]
     seeds: tuple[int, ...]
     source_vocabulary: tuple[str, ...]
     ledger: Path
@@ -131,7 +115,7 @@ def read(path: Path, source: str | None = None) -> Suite:
             sources.resolve_source(cards.load(task, path.parent), source) for task in fields.take_strings("tasks")
         ),
         # published techniques have no hyperparameters here
-        techniques=tuple(Technique(technique, {}) for technique in published)
+        techniques=tuple(TechniqueSettings(technique, {}) for technique in published)
         or tuple(_technique(path, *item) for item in fields.take("techniques", dict).items()),
         seeds=tuple(seeds),
         source_vocabulary=_read_vocabulary(path, fields),
@@ -227,25 +211,8 @@ def _existing_file(path: Path, fields: Fields, field: str) -> Path | None:
     return file
 
 
-def _technique(path: Path, name: str, table: Any) -> Technique:
-    options: dict[str, float | str] = {}
-    for key, value in (table if isinstance(table, dict) else {}).items():
-        where = f"{path}: [techniques.{name}]: field '{key}'"
-        if key in CHOICES:
-            if value not in CHOICES[key]:
-                raise SuiteError(f"{where} is {value!r}; give one of {', '.join(CHOICES[key])}")
-            options[key] = value
-            continue
-        if type(value) not in (int, float):
-            raise SuiteError(f"{where} should be a number, found {value!r}")
-        if key not in OPTIONS:
-            raise SuiteError(f"{where} is not known; known: {', '.join([*CHOICES, *OPTIONS])}")
-        if not math.isfinite(value) or value < 0:
-            raise SuiteError(f"{where} is {value}; give a number of at least 0")
-        if key in WHOLE and (value != int(value) or value < 1):
-            raise SuiteError(f"{where} is {value}; give a whole number of at least 1")
-        options[key] = float(value)
-    for key in ("rate", "batch", "epochs"):
-        if not options.get(key):
-            raise SuiteError(f"{path}: [techniques.{name}]: field '{key}' is missing or not above 0")
-    return Technique(name, options)
+def _technique(path: Path, name: str, table: Any) -> TechniqueSettings:
+    where = f"{path}: [techniques.{name}]"
+    if not isinstance(table, dict):
+        raise SuiteError(f"{where}: should be a table, found {table!r}")
+    return TechniqueSettings(name, techniques.read_options(name, Fields(where, table, SuiteError)))

@@ -190,7 +190,7 @@ def test_suite_is_read(tmp_path: Path) -> None:
         ("seeds = [0, 1]", "seeds = [0, 0]", "field 'seeds' should contain distinct integers"),
         ("seeds = [0, 1]", "", "field 'seeds' is missing; add a list"),
         ('"shapes", "mine.toml"', '"shapes", "shapes"', "field 'tasks' contains 'shapes' twice"),
-        ("rate = 1e-3", "", "[techniques.clip_adapter]: field 'rate' is missing or not above 0"),
+        ("rate = 1e-3", "", "[techniques.clip_adapter]: field 'rate' is missing; add a number above 0"),
         ("rate = 1e-3", 'rate = "x"', "[techniques.clip_adapter]: field 'rate' should be a number, found 'x'"),
         ('load = "hf-hub:org/name"', 'load = "local-dir:nowhere"', "has no open_clip_config.json"),
         (
@@ -199,12 +199,12 @@ def test_suite_is_read(tmp_path: Path) -> None:
             "field 'bpe' is 'none.gz', but there is no",
         ),
         ('load = "hf-hub:org/name"', 'load = "ViT-B-32"', "field 'load' is 'ViT-B-32'; give ARCHITECTURE/TAG"),
-        ("rate = 1e-3", "rate = nan", "field 'rate' is nan; give a number of at least 0"),
+        ("rate = 1e-3", "rate = nan", "field 'rate' is nan; give a number above 0"),
         ("epochs = 2", "epochs = 2.5", "field 'epochs' is 2.5; give a whole number"),
         (
             "epochs = 2",
             "epochs = 2\nwarm_up = 1",
-            "field 'warm_up' is not known; known: optimizer, schedule, precision, rate",
+            "field 'warm_up' is not an option of technique 'clip_adapter'; known: optimizer, schedule, rate",
         ),
         ("epochs = 2", 'epochs = 2\noptimizer = "adam"', "field 'optimizer' is 'adam'; give one of adamw, sgd"),
         ('load = "hf-hub:org/name"', "", "[[models]] entry 1: field 'load' is missing"),
@@ -224,11 +224,11 @@ def test_invalid_suite_is_reported(old: str, new: str, message: str, tmp_path: P
 
 
 def test_unknown_technique_is_reported_before_anything_is_measured(tmp_path: Path) -> None:
-    from benchmark.finetuning import measure
+    from benchmark.finetuning.measure import measure
 
     own = write_suite(tmp_path, SUITE.replace("clip_adapter]", "clip_adaptor]"))
     with pytest.raises(UsageError, match="unknown technique 'clip_adaptor': did you mean clip_adapter"):
-        measure.measure(own, own, tmp_path, 1, quiet=True)
+        measure(own, part=own, root=tmp_path, jobs=1, quiet=True)
 
 
 def test_unknown_name_gets_suggestions(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from benchmark.embedding.embedder import Embedder
 from benchmark.embedding.jobs import embed_suite
 from benchmark.embedding.keys import Keys
 from benchmark.errors import InputError, SuiteError, UsageError
-from benchmark.finetuning import measure
+from benchmark.finetuning.measure import measure
 from benchmark.models import weights
 from benchmark.models.encoder import Encoder
 from benchmark.models.fetching import fetch_model
@@ -245,7 +245,7 @@ def test_text_scorers_abstain_on_a_vision_only_model_and_source_scorers_do_not(
         assert "text" in cells[name, "vit"]["abstained"]
         assert cells[name, "clip-things"]["score"] is not None
     with pytest.raises(InputError, match=r"model 'vit' is vision-only.*leave it out with --models"):
-        measure.measure(loaded, loaded, cache.root, 1, quiet=True)
+        measure(loaded, part=loaded, root=cache.root, jobs=1, quiet=True)
 
 
 # device, precision, batch

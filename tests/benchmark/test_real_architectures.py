@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
-from benchmark.finetuning import measure
+from benchmark.finetuning.measure import measure
 from benchmark.finetuning.techniques import TECHNIQUES
 from benchmark.scoring import scoring
 from benchmark.suites import suite
@@ -90,7 +90,7 @@ def test_real_architecture_is_embedded_scored_and_trained_one_step_by_every_tech
     assert embed_suite(loaded, cache, 1, quiet=True) == 16
     cells = scoring.score_suite(loaded, ["iimm", "logme", "leep", "zero_shot_margin"], cache).scores
     assert set(cells.filter(cells["score"].is_not_null())["scorer"]) >= {"iimm", "leep", "zero_shot_margin"}, cells
-    assert measure.measure(loaded, replace(loaded, tasks=loaded.tasks[:1]), cache.root, 1, quiet=True) == len(
+    assert measure(loaded, part=replace(loaded, tasks=loaded.tasks[:1]), root=cache.root, jobs=1, quiet=True) == len(
         TECHNIQUES
     )
     notes = [json.loads(line) for line in (tmp_path / "gains" / "model.runs.jsonl").read_text().splitlines()]

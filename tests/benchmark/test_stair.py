@@ -20,8 +20,11 @@ from benchmark.embedding import jobs as embed
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
 from benchmark.errors import LedgerError
-from benchmark.finetuning import ledger, measure, workbench
+from benchmark.finetuning import ledger, workbench
+from benchmark.finetuning.audit import audit
 from benchmark.finetuning.ledger import Run
+from benchmark.finetuning.measure import measure
+from benchmark.finetuning.planning import pending_runs, time_estimate
 from benchmark.reports.ledger_scores import ledger_scores
 from benchmark.reports.measurements import suite_ledger
 from benchmark.scoring import scoring as score
@@ -78,7 +81,7 @@ def test_zero_shot_accuracy_before_is_that_of_the_model_itself(measured: Path) -
 
 def test_the_same_run_again_gives_the_same_row(measured: Path) -> None:
     loaded = small(measured)
-    for deviation in measure.audit(loaded, loaded, measured / "cache", 2, 6, seed=1, quiet=True):
+    for deviation in audit(loaded, part=loaded, root=measured / "cache", jobs=2, count=6, seed=1, quiet=True):
         assert deviation.in_domain == 0
         assert deviation.elsewhere == 0
 
@@ -92,13 +95,16 @@ def test_an_audit_sees_a_forged_row(own: Path) -> None:
     path.write_text("\n".join(",".join(row) for row in rows) + "\n")
     loaded = small(own)
     part = loaded.subset(["clip-things"], None, ["clip_adapter"])
-    assert max(d.in_domain for d in measure.audit(loaded, part, own / "cache", 1, 5, 0, quiet=True)) > 0.1
+    assert (
+        max(d.in_domain for d in audit(loaded, part=part, root=own / "cache", jobs=1, count=5, seed=0, quiet=True))
+        > 0.1
+    )
 
 
 def test_measuring_again_adds_nothing(own: Path) -> None:
     before = {path.name: path.read_bytes() for path in (own / "gains").iterdir()}
     loaded = small(own)
-    assert measure.measure(loaded, loaded, own / "cache", 1, quiet=True) == 0
+    assert measure(loaded, part=loaded, root=own / "cache", jobs=1, quiet=True) == 0
     assert {path.name: path.read_bytes() for path in (own / "gains").iterdir()} == before
 
 
@@ -117,7 +123,7 @@ def test_a_torn_ledger_is_mended_and_completed_to_the_same(name: str, cut: int, 
         rows = own / "gains" / "clip-things.csv"
         rows.write_text("\n".join(rows.read_text().splitlines()[:-5]) + "\n")
     loaded = small(own)
-    assert measure.measure(loaded, loaded, own / "cache", 1, quiet=True) in (1, 2)
+    assert measure(loaded, part=loaded, root=own / "cache", jobs=1, quiet=True) in (1, 2)
     assert tables(own) == whole
 
 
@@ -159,7 +165,7 @@ def test_a_ledger_of_other_conditions_is_refused(own: Path) -> None:
     text = (own / "small.toml").read_text()
     (own / "small.toml").write_text(text.replace("epochs = 3", "epochs = 4"))
     loaded = small(own)
-    for use in (lambda: measure.pending_runs(loaded, loaded), lambda: suite_ledger(loaded)):
+    for use in (lambda: pending_runs(loaded, part=loaded), lambda: suite_ledger(loaded)):
         with pytest.raises(LedgerError, match=r"was measured with other options .* than there are now") as caught:
             use()
         assert "clip_adapter/0/two_colours" in str(caught.value)
@@ -180,15 +186,15 @@ def test_the_time_left_is_told_technique_by_technique(own: Path) -> None:
     todo = [Run("clip-things", "full", 1, "two_colours")] * 4 + [
         Run("clip-things", "clip_adapter", 1, "two_colours")
     ] * 30
-    assert measure._estimate(loaded, loaded, todo, 2) == ", about 4 min with 2 jobs"
-    assert measure._estimate(loaded, loaded, [], 2) == ""
+    assert time_estimate(loaded, todo, 2) == ", about 4 min with 2 jobs"
+    assert time_estimate(loaded, [], 2) == ""
 
 
 def test_a_ledger_with_a_wrong_header_is_named(own: Path) -> None:
     path = own / "gains" / "clip-things.csv"
     path.write_text(path.read_text().replace("after", "later", 1))
     with pytest.raises(LedgerError, match=r"clip-things\.csv: column 'after' is missing; found .*later"):
-        measure.pending_runs(small(own), small(own))
+        pending_runs(small(own), part=small(own))
 
 
 # scoring
@@ -282,10 +288,10 @@ def test_a_task_more_adds_the_missing_rows_alone(own: Path) -> None:
     (own / "small.toml").write_text(text.replace(', "two_strokes.toml"', ""))
     shutil.rmtree(own / "gains")
     less = small(own).subset(None, None, ["clip_adapter"])
-    assert measure.measure(less, less, own / "cache", 1, quiet=True) == 8
+    assert measure(less, part=less, root=own / "cache", jobs=1, quiet=True) == 8
     (own / "small.toml").write_text(text)
     more = small(own).subset(None, None, ["clip_adapter"])
-    assert measure.measure(more, more, own / "cache", 1, quiet=True) == 10
+    assert measure(more, part=more, root=own / "cache", jobs=1, quiet=True) == 10
     assert len(suite_ledger(small(own))) == 50
     wanted = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
     assert tables(own) == wanted
@@ -296,7 +302,7 @@ def test_a_reader_says_that_a_run_is_torn(own: Path) -> None:
     path = own / "gains" / "clip-things.csv"
     path.write_text("\n".join(path.read_text().splitlines()[:-2]) + "\n")
     with pytest.raises(
-        LedgerError, match="lacks rows, as an interruption leaves it; `python -m benchmark measure` completes it"
+        LedgerError, match="is missing rows, as an interruption leaves it; `python -m benchmark measure` completes it"
     ):
         suite_ledger(small(own))
 
@@ -316,7 +322,7 @@ def test_a_bad_row_of_a_ledger_is_named(old: str, new: str, message: str, own: P
     path = own / "gains" / "siglip-signs.csv"
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(LedgerError, match=rf"siglip-signs\.csv: {message}"):
-        measure.pending_runs(small(own), small(own))
+        pending_runs(small(own), part=small(own))
 
 
 def test_scores_of_one_scorer_become_stale_with_those_it_is_made_of() -> None:

@@ -1,7 +1,14 @@
 """Fine-tuning: what moves, what is kept, and that it learns."""
 
 import copy
-from collections.abc import Mapping
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +18,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmark.embedding.cache import Cache
-from benchmark.errors import InputError
-from benchmark.finetuning import techniques
-from benchmark.finetuning.techniques import TECHNIQUES, LowRank, fit
+from benchmark.errors import InputError, SuiteError
+from benchmark.finetuning.techniques import low_rank, towers
+from benchmark.finetuning.techniques.low_rank import LowRank
+from benchmark.finetuning.techniques.training import accuracy, fit
 from benchmark.finetuning.workbench import Workbench, average_templates
 from benchmark.suites import suite
+from benchmark.suites import techniques as declarations
+from benchmark.suites.techniques import GROUP, Option, load_techniques, technique
+from benchmark.suites.techniques import TECHNIQUES as BUILT_IN
 from benchmark.tasks import cards
 
 FULL = {"rate": 1e-3, "batch": 25, "epochs": 5, "warmup": 0.1, "weight_decay": 0.05}
@@ -28,6 +39,7 @@ OPTIONS = {
     "clip_adapter": ADAPTER,
     "linear_probe": ADAPTER | {"rate": 0.1},
 }
+TECHNIQUES = load_techniques()
 FAMILIES = ("clip-things", "siglip-signs", "coca-signs", "eva02-things")
 
 
@@ -132,13 +144,13 @@ def test_lora_starts_as_the_identity_and_folds_to_what_it_was(
     module, pixels = copy.deepcopy(b.encoder.model), b.encoder.normalise(b.pixels(b.tasks[0], "test")[:])
     with torch.no_grad():
         plain = module.encode_image(pixels)
-        chosen = list(techniques._low_rank(module, {"rank": 4}))
+        chosen = list(low_rank.add_low_rank(module, rank=4, scale=0.2, deviation=0.0))
         assert torch.allclose(module.encode_image(pixels), plain, atol=1e-6)
         for parameter in chosen:
             parameter += 0.3 * torch.randn_like(parameter)
         moved = module.encode_image(pixels)
         assert not torch.allclose(moved, plain, atol=1e-3)
-        techniques._fold(module)
+        towers.remove_parametrizations(module)
         assert torch.allclose(module.encode_image(pixels), moved, atol=1e-5)
     assert set(module.state_dict()) == set(b.encoder.model.state_dict())
 
@@ -149,12 +161,11 @@ def test_a_run_is_the_same_whether_or_not_its_process_had_the_model(
     """Loading a model draws random numbers; what a technique draws must not hang on that."""
     started: list[float] = []
 
-    def fit(parameters: list[torch.nn.Parameter], *rest: object) -> object:
+    def record_start(parameters: list[torch.nn.Parameter], *rest: object, **options: object) -> object:
         started.append(float(sum(p.detach().abs().sum() for p in parameters)))
-        return techniques_fit(parameters, *rest)
+        return fit(parameters, *rest, **options)
 
-    techniques_fit = techniques.fit
-    monkeypatch.setattr(techniques, "fit", fit)
+    monkeypatch.setattr(towers, "fit", record_start)
     b = bench(small_suite, shared_cache, "clip-things")
     for _ in range(2):
         TECHNIQUES["lora"](b, b.tasks[0], OPTIONS["lora"] | {"epochs": 1.0}, 3)
@@ -166,7 +177,7 @@ def test_attention_can_leave_the_biases(model: str, small_suite: Path, shared_ca
     b = bench(small_suite, shared_cache, model)
     names = {id(p): name for name, p in b.encoder.model.named_parameters()}
     whole, weights = (
-        {names[id(p)] for p in techniques._projections(b.encoder.model, options)} for options in ({}, {"biases": 0.0})
+        {names[id(p)] for p in towers.attention_projections(b.encoder.model, biases=biases)} for biases in (True, False)
     )
     assert weights == {name for name in whole if name.endswith("weight")}
     assert weights < whole
@@ -175,7 +186,7 @@ def test_attention_can_leave_the_biases(model: str, small_suite: Path, shared_ca
 def test_low_rank_is_the_scaled_product_on_its_bands() -> None:
     weight = torch.randn(12, 5)
     low = LowRank(weight, (0, 2), rank=2, scale=0.5)
-    assert 0.015 < float(LowRank(torch.zeros(30, 500), (0,), 8, 1.0, 0.02).down.std()) < 0.025
+    assert 0.015 < float(LowRank(torch.zeros(30, 500), (0,), rank=8, scale=1.0, deviation=0.02).down.std()) < 0.025
     with torch.no_grad():
         low.up.normal_()
         change = low(weight) - weight
@@ -205,7 +216,8 @@ def test_a_technique_that_finds_nothing_to_train_says_so(
     small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = bench(small_suite, shared_cache)
-    monkeypatch.setattr(techniques, "BLOCK", techniques.re.compile("nowhere"))
+    monkeypatch.setattr(towers, "BLOCK", re.compile("nowhere"))
+    monkeypatch.setattr(low_rank, "BLOCK", re.compile("nowhere"))
     for name in ("bitfit", "attention", "lora"):
         with pytest.raises(InputError, match=f"technique '{name}' finds nothing to train on model 'clip-things'"):
             TECHNIQUES[name](b, b.tasks[0], OPTIONS[name], 0)
@@ -237,6 +249,11 @@ def test_the_loss_is_that_of_the_text_classifier(small_suite: Path, shared_cache
     assert TECHNIQUES["clip_adapter"](b, b.tasks[2], ADAPTER | {"ratio": 0.0}, 0).after == pytest.approx(b.before)
 
 
+def complete(options: Mapping[str, float | str]) -> dict[str, object]:
+    """The common options with their defaults."""
+    return TECHNIQUES["linear_probe"].complete(options)
+
+
 class Line(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -262,7 +279,9 @@ def line(values: list[float], monkeypatch: pytest.MonkeyPatch, epochs: int) -> t
 
     monkeypatch.setattr(torch.optim.AdamW, "step", step)
     options = {"rate": 0.1, "batch": 5, "epochs": epochs, "warmup": 0.25}
-    curve, steps = fit(chosen, lambda rows: x[rows] @ module.weight.T, y, val, options, 0)
+    curve, steps = fit(
+        chosen, lambda rows: x[rows] @ module.weight.T, y, val_accuracy=val, options=complete(options), seed=0
+    )
     assert steps == len(rates) == 4 * epochs
     assert curve == values
     return module, rates, seen
@@ -290,10 +309,12 @@ def fitted(**options: float | str) -> tuple[torch.Tensor, list[float], int]:
     y = (x[:, 0] > 0).long()
 
     def val() -> float:
-        return techniques.accuracy(x @ module.weight.T, y)
+        return accuracy(x @ module.weight.T, y)
 
     given = {"rate": 0.1, "batch": 6, "epochs": 3} | options
-    curve, steps = fit([module.weight], lambda rows: x[rows] @ module.weight.T, y, val, given, 0)
+    curve, steps = fit(
+        [module.weight], lambda rows: x[rows] @ module.weight.T, y, val_accuracy=val, options=complete(given), seed=0
+    )
     return module.weight.detach(), curve, steps
 
 
@@ -351,21 +372,88 @@ def test_sgd_is_sgd_with_momentum() -> None:
     assert torch.allclose(weight, -0.1 * gradient / max(1.0, float(gradient.norm())), atol=1e-6)
 
 
-def test_an_installed_package_adds_a_technique(monkeypatch: pytest.MonkeyPatch) -> None:
-    from importlib.metadata import EntryPoint
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Install an entry point of the group of techniques for one test."""
 
-    def installed(name: str, value: str) -> None:
-        point = EntryPoint(name, value, suite.TECHNIQUES_GROUP)
-        monkeypatch.setattr(techniques.importlib.metadata, "entry_points", lambda group: [point])
+    def entry_point(name: str, value: str) -> None:
+        point = EntryPoint(name, value, GROUP)
+        monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point] if group == GROUP else [])
+        declarations._plugins.cache_clear()
 
-    installed("mine", "benchmark.finetuning.techniques:linear_probe")
-    assert techniques.known_techniques() == TECHNIQUES | {"mine": techniques.linear_probe}
-    installed("lora", "benchmark.finetuning.techniques:linear_probe")
-    with pytest.raises(InputError, match=r"technique 'lora' \(.*\) is named like another technique"):
-        techniques.known_techniques()
-    installed("mine", "no_such_module:it")
-    with pytest.raises(InputError, match="technique 'mine' cannot be loaded from no_such_module:it"):
-        techniques.known_techniques()
+    yield entry_point
+    monkeypatch.undo()
+    declarations._plugins.cache_clear()
+
+
+@technique(options={"strength": Option(float, 0.5, maximum=1.0), "kind": Option(str, "soft", choices=("soft", "hard"))})
+def custom(bench: object, card: object, options: Mapping[str, object], seed: int) -> dict[str, object]:
+    """A technique of another package."""
+    return dict(options)
+
+
+CUSTOM_SUITE = """
+[techniques.mine]
+rate = 1e-3
+batch = 10
+epochs = 2
+{option}
+"""
+
+
+def suite_with(small_suite: Path, tmp_path: Path, option: str) -> Path:
+    shutil.copytree(small_suite.parent, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "small.toml"
+    text = path.read_text()
+    path.write_text(text.replace("[techniques.full]", CUSTOM_SUITE.format(option=option) + "\n[techniques.full]"))
+    return path
+
+
+def test_an_installed_package_adds_a_technique_with_options_of_its_own(
+    install: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch, small_suite: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "custom_package", types.SimpleNamespace(custom=custom))
+    install("mine", "custom_package:custom")
+    assert set(load_techniques()) == set(BUILT_IN) | {"mine"}
+    loaded = suite.load(str(suite_with(small_suite, tmp_path, "strength = 0.25")))
+    settings = next(t for t in loaded.techniques if t.name == "mine")
+    assert settings.options == {"rate": 1e-3, "batch": 10.0, "epochs": 2.0, "strength": 0.25}
+    used = load_techniques()["mine"](None, None, settings.options, 0)
+    assert (used["strength"], used["kind"], used["batch"], used["schedule"]) == (0.25, "soft", 10, "cosine")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("strength = 2", "field 'strength' is 2; give a number from 0 to 1"),
+        ('kind = "loud"', "field 'kind' is 'loud'; give one of soft, hard"),
+        ("scope = 4", "field 'scope' is not an option of technique 'mine'; known: "),
+        ('strength = "x"', "field 'strength' should be a number, found 'x'"),
+    ],
+)
+def test_an_invalid_option_of_a_plugin_is_reported(
+    option: str,
+    message: str,
+    install: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    small_suite: Path,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setitem(sys.modules, "custom_package", types.SimpleNamespace(custom=custom))
+    install("mine", "custom_package:custom")
+    with pytest.raises(SuiteError) as caught:
+        suite.load(str(suite_with(small_suite, tmp_path, option)))
+    assert message in str(caught.value)
+    assert "[techniques.mine]" in str(caught.value)
+
+
+def test_a_broken_technique_plugin_is_reported(install: Callable[[str, str], None]) -> None:
+    install("lora", "benchmark.finetuning.techniques.linear_probe:linear_probe")
+    with pytest.raises(InputError, match=r"technique 'lora \(.*\)': .* has the same name as"):
+        load_techniques()
+    install("mine", "no_such_module:it")
+    with pytest.raises(InputError, match="technique 'mine': could not be loaded from no_such_module:it"):
+        load_techniques()
 
 
 def test_templates_are_averaged_per_class() -> None:
@@ -390,12 +478,17 @@ def test_pixels_go_through_the_models_own_preprocessing(small_suite: Path, share
     assert pixels.dtype == torch.uint8
 
 
-def test_every_technique_is_listed() -> None:
-    assert list(suite.BUILT_IN) == list(TECHNIQUES)
+def test_declarations_are_read_without_torch() -> None:
+    code = (
+        "import sys; from benchmark.suites.techniques import describe_techniques; print(*describe_techniques()); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == list(BUILT_IN)
 
 
 def test_every_technique_of_the_suites_is_known() -> None:
     for loaded in map(suite.load, suite.suite_names()):
-        assert loaded.published or {t.name for t in loaded.techniques} <= set(TECHNIQUES)
+        assert loaded.published or {t.name for t in loaded.techniques} <= set(BUILT_IN)
     assert cards.SPLITS == ("train", "val", "test")
-    assert techniques.__doc__

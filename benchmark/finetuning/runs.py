@@ -1,0 +1,79 @@
+"""Performing runs: fine-tune once, evaluate on every task; several runs in parallel."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.embedding.cache import Cache
+from benchmark.embedding.jobs import single_thread
+from benchmark.execution.parallel import parallel
+from benchmark.finetuning.conditions import conditions
+from benchmark.finetuning.ledger import Run
+from benchmark.suites.suite import Suite
+from benchmark.suites.techniques import load_techniques
+
+if TYPE_CHECKING:
+    from benchmark.finetuning.workbench import Workbench
+
+PACKAGES = ("torch", "open_clip_torch", "timm", "numpy")  # whose versions a run's notes record
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """before, after: test accuracy on every task.  notes: the conditions, and how the run was made."""
+
+    run: Run
+    before: dict[str, float]
+    after: dict[str, float]
+    notes: dict[str, Any]
+
+
+# A worker process keeps the workbench of the model that it used last: it holds all decoded images of the suite, and runs come
+# model by model.
+_workbenches: dict[tuple[Any, ...], "Workbench"] = {}
+
+
+def _workbench(suite: Suite, model_name: str, root: Path) -> "Workbench":
+    from benchmark.finetuning.workbench import Workbench
+
+    model = next(model for model in suite.models if model.name == model_name)
+    key = (model, tuple(card.name for card in suite.tasks), root)
+    if key not in _workbenches:
+        _workbenches.clear()
+        _workbenches[key] = Workbench(model, suite.tasks, Cache(root))
+    return _workbenches[key]
+
+
+def perform_run(suite: Suite, run: Run, root: Path) -> RunResult:
+    """Fine-tune once and evaluate on every task of the suite. Deterministic on one machine.
+
+    root: the folder of the cache.
+    """
+    single_thread()
+    bench = _workbench(suite, run.model, root)
+    card = next(card for card in suite.tasks if card.name == run.trained_on)
+    options = next(technique.options for technique in suite.techniques if technique.name == run.technique)
+    before = bench.before
+    started = time.process_time()
+    result = load_techniques()[run.technique](bench, card, options, run.seed)
+    notes = {
+        **conditions(suite, run.model, run.technique, run.trained_on),
+        "steps": result.steps,
+        "trained_parameters": result.trained,
+        "val": [round(value, 4) for value in result.curve],
+        "seconds": round(time.process_time() - started, 2),  # of the one core that a run has
+        "device": result.device,
+        "precision": result.precision,
+        "versions": {name: version(name).split("+")[0] for name in PACKAGES},
+    }
+    return RunResult(run, before, result.after, notes)
+
+
+def perform_runs(suite: Suite, runs: Sequence[Run], root: Path, jobs: int) -> Iterator[RunResult]:
+    """Several runs in `jobs` processes; each result as soon as it is there."""
+    from joblib import delayed
+
+    yield from parallel((delayed(perform_run)(suite, run, root) for run in runs), jobs, ordered=False)
