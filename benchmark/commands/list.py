@@ -1,7 +1,6 @@
 """`list`: the models, tasks, scorers, techniques, sources and suites."""
 
 import argparse
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -96,9 +95,11 @@ def _list_scorers(args: argparse.Namespace) -> None:
 
 
 def _list_techniques(args: argparse.Namespace) -> None:
+    from importlib.metadata import entry_points
+
     from benchmark.suites.suite import BUILT_IN, TECHNIQUES_GROUP
 
-    plugins = {point.name: point.value for point in importlib.metadata.entry_points(group=TECHNIQUES_GROUP)}
+    plugins = {point.name: point.value for point in entry_points(group=TECHNIQUES_GROUP)}
     descriptions = BUILT_IN | plugins
     suite_options = {technique.name: technique.options for technique in options.load_suite(args).techniques}
     rows = [
