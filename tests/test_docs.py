@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benchmark.cli import build_parser
 
+from benchmark.cli import build_parser
 from benchmark.tasks import cards, sources
 
 ROOT = Path(__file__).resolve().parent.parent
