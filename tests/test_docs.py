@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benchmark.commands.arguments import parser
 
+from benchmark.cli import build_parser
 from benchmark.tasks import cards, sources
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +37,7 @@ def test_commands_of_the_pages_are_known(page: Path) -> None:
     for line in commands(page):
         words = [word.strip("'\"") for word in re.findall(r"'[^']*'|\S+", line.partition("#")[0])]
         if words != ["--version"]:
-            parser().parse_args(words)
+            build_parser().parse_args(words)
 
 
 def test_commands_are_found_on_the_pages() -> None:

@@ -591,9 +591,9 @@ def published() -> dict[Path, str]:
 
 
 def command_parser() -> argparse.ArgumentParser:
-    from benchmark.commands.arguments import parser
+    from benchmark.cli import build_parser
 
-    return parser()
+    return build_parser()
 
 
 def subcommands() -> dict[str, tuple[argparse.ArgumentParser, str]]:

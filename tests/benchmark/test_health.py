@@ -50,7 +50,7 @@ def test_reliability_is_asked_for_once_there_are_seeds(own: Path) -> None:
     assert not [c for c in health.criteria(loaded, rows) if c.name.startswith("reliability")]
     (same,) = found(0.0)
     assert same.passed
-    assert same.found == "1.000"
+    assert same.value == "1.000"
     (noisy,) = found(1.0)
     assert not noisy.passed
 
