@@ -67,8 +67,12 @@ def clip_board(source: str, technique: str, permutations: int = 2000) -> Board:
     """
     m = clip(source, technique)
     size = sizes()
-    rows = [("n_parameters", model, task, "", "", size[model][0], "", None)
-            for model in m.models for task in m.tasks if model in size]  # fmt: skip
+    rows = [
+        {"scorer": "n_parameters", "model": model, "task": task, "score": size[model][0]}
+        for model in m.models
+        for task in m.tasks
+        if model in size
+    ]
     tables = [baselines(m), score_table(rows)]
     for other, same in clip_sources():
         if same == technique and other != source:
@@ -79,7 +83,8 @@ def clip_board(source: str, technique: str, permutations: int = 2000) -> Board:
 def _as_scores(m: Measured, name: str) -> pl.DataFrame:
     """Measurements in the form of a scorer's table."""
     return score_table(
-        (name, m.models[i], m.tasks[j], technique, target, float(table[i, j]), "", None)
+        {"scorer": name, "model": m.models[i], "task": m.tasks[j], "score": float(table[i, j])}
+        | {"technique": technique, "target": target}
         for technique, targets in m.values.items()
         for target, table in targets.items()
         for i, j in np.argwhere(np.isfinite(table))
