@@ -1,5 +1,6 @@
 """The pages of docs/: their commands, cards and plugins work as shown."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -50,6 +51,30 @@ def test_toml_of_the_pages_is_toml_and_links_lead_somewhere(page: Path) -> None:
         tomllib.loads(block)
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_files_and_modules_that_the_pages_name_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    examples = {"scorers/my_score.py", "scorers/NAME.py", "datasets/NAME.toml", "benchmark/suites/NAME.toml"}
+    for path in re.findall(
+        r"`((?:benchmark|scorers|leaderboard|datasets|perf|tools|examples|docs|tests)/[\w./-]*)`", text
+    ):
+        assert path in examples or (ROOT / path).exists(), path
+    for block in blocks(page, "python"):
+        for module in re.findall(r"^ *from ((?:benchmark|scorers|leaderboard)[\w.]*) import", block, re.M):
+            assert importlib.util.find_spec(module), module
+
+
+def test_packages_and_modules_of_the_architecture_exist() -> None:
+    """The two tables of the page: the packages of benchmark, and the modules of leaderboard."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    packages, modules = (text.split(f"| {head} | content |")[1].split("\n\n")[0] for head in ("package", "module"))
+    shown = set(re.findall(r"^\| `(\w+)`", packages, re.M))
+    assert shown == {path.parent.name for path in (ROOT / "benchmark").glob("*/__init__.py")}
+    for row in modules.splitlines()[2:]:
+        for name in re.findall(r"`([\w./]+)`", row.split("|")[1]):
+            assert (ROOT / "leaderboard" / name).exists(), name
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:

@@ -14,7 +14,7 @@ PICTURE = DOCS / "images" / "leaderboard.png"
 INK, GREY, BLUE, ORANGE = "#1f2430", "#9aa3b2", "#1f6feb", "#d9480f"
 
 PANELS = (
-    ("How much will\nfine-tuning bring?", "gain", "tasks", "correlation with gain, over tasks"),
+    ("How much will\nfine-tuning gain?", "gain", "tasks", "correlation with gain, over tasks"),
     ("Which model\nshould I take?", "accuracy", "models", "correlation with accuracy, over models"),
     ("What will it\ncost elsewhere?", "forgetting", "tasks", "correlation with forgetting, over tasks"),
 )
