@@ -15,10 +15,11 @@ import torch
 from open_clip.loss import SigLipLoss
 from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from benchmark.pocket import vocabulary
-from benchmark.pocket.corpus import pairs
-from benchmark.pocket.families import BPE, CONTEXT, FAMILIES, config
+from benchmark.pocket.corpus import FIRST, SECOND, Corpus, pairs
+from benchmark.pocket.families import BPE, BPE_2, CONTEXT, FAMILIES, config
 
 Loss = Callable[[Any], torch.Tensor]
 CHUNK = 8192  # pairs drawn at a time
@@ -39,6 +40,41 @@ class Recipe:
     weight_decay: float = 0.1
     seed: int = 0
 
+    @property
+    def corpus(self) -> Corpus:
+        return FIRST
+
+    @property
+    def bpe(self) -> Path:
+        return BPE
+
+
+@dataclass(frozen=True)
+class ColdRecipe(Recipe):
+    """How a model of the second generation is pretrained: at the low temperature at which released models end.
+
+    Its logit scale is not learned. It goes from `start_scale` to `scale` over the share `raising` of the steps and stays there; so
+    does a SigLIP's bias, to `bias`, from where the first batch has as many positives as there are. `cone` is the similarity of two
+    images before the first step, `apart` that of the mean image and the mean caption.
+    """
+
+    pairs: int = 700_000
+    batch: int = 256
+    start_scale: float = 100.0
+    scale: float = 100.0
+    bias: float = 0.0
+    raising: float = 0.5
+    cone: float = 0.78
+    apart: float = -0.1
+
+    @property
+    def corpus(self) -> Corpus:
+        return SECOND
+
+    @property
+    def bpe(self) -> Path:
+        return BPE_2
+
 
 # CoCa learns from two losses and needs fewer pairs: with as many as the others it would be the best model on most tasks.
 PAIRS = {"coca": 150_000}
@@ -46,6 +82,19 @@ RECIPES = {
     f"{family}-{mixture}": Recipe(family, mixture, PAIRS.get(family, Recipe.pairs))
     for family in FAMILIES
     for mixture in ("things", "signs")
+}
+
+
+COLD: dict[str, dict[str, Any]] = {
+    "clip": {},
+    "siglip": {"start_scale": 117.0, "scale": 117.0, "bias": -16.0},
+    "coca": {"pairs": 350_000},
+    "eva02": {"pairs": 500_000},
+}
+COLD_RECIPES = {
+    f"{family}-{mixture}": ColdRecipe(family, mixture, **COLD[family])
+    for mixture in SECOND.mixtures
+    for family in FAMILIES
 }
 
 
@@ -66,6 +115,77 @@ def _rate(recipe: Recipe, step: int, steps: int) -> float:
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - recipe.warmup) / max(1, steps - recipe.warmup)))
 
 
+def _set_temperature(model: Any, recipe: Recipe, step: int, steps: int) -> None:
+    """What the scale, and a bias, are in this step. The first generation learns both, below a ceiling.
+
+    A rise starts from where the model is, so that a run that goes on needs to remember nothing.
+    """
+    with torch.no_grad():
+        if not isinstance(recipe, ColdRecipe):
+            model.logit_scale.clamp_(0, math.log(100))
+            return
+        left = max(1, math.ceil(recipe.raising * steps) - step)
+        model.logit_scale += (math.log(recipe.scale) - model.logit_scale) / left
+        if getattr(model, "logit_bias", None) is not None:
+            model.logit_bias += (recipe.bias - model.logit_bias) / left
+
+
+def _last_bias(visual: Any) -> torch.Tensor:
+    """The bias nearest to the image embeddings: whatever is in it, all of them have in common."""
+    if hasattr(visual, "ln_post"):
+        return visual.ln_post.bias
+    trunk = visual.trunk
+    return trunk.attn_pool.mlp.fc2.bias if getattr(trunk, "attn_pool", None) is not None else trunk.norm.bias
+
+
+def _open_cone(model: Any, images: torch.Tensor, wanted: float) -> None:
+    """Give untrained images the similarity that those of large networks have, by a common random part found by bisection.
+
+    Wide and deep networks map everything into a narrow cone before they learn anything (Liang et al., 2022), and training at a low
+    temperature keeps it. Of the four small towers here only CLIP's does so by itself.
+    """
+    bias = _last_bias(model.visual)
+    direction = torch.randn(bias.shape)
+    low, high = 0.0, 16.0
+    with torch.no_grad():
+        for _ in range(14):
+            bias.copy_(direction * (low + high) / 2)
+            x = model.encode_image(images, normalize=True)
+            found = float((x.sum(0).square().sum() - len(x)) / (len(x) * (len(x) - 1)))
+            low, high = ((low + high) / 2, high) if found < wanted else (low, (low + high) / 2)
+
+
+def _turn_apart(model: Any, images: torch.Tensor, tokens: torch.Tensor, wanted: float) -> None:
+    """Reflect untrained texts so that their mean direction has similarity `wanted` to that of the images.
+
+    The two clouds drift together in training, those of small towers further than those of large ones.
+    """
+    with torch.no_grad():
+        x = nn.functional.normalize(model.encode_image(images, normalize=True).mean(0), dim=0)
+        t = nn.functional.normalize(model.encode_text(tokens, normalize=True).mean(0), dim=0)
+        across = nn.functional.normalize(t - (t @ x) * x, dim=0)
+        mirror = nn.functional.normalize(t - (wanted * x + math.sqrt(1 - wanted**2) * across), dim=0)
+        projection = getattr(model, "text", model).text_projection
+        for part in projection.parameters() if isinstance(projection, nn.Module) else [projection.T]:
+            part -= 2 * mirror.reshape(-1, *[1] * (part.ndim - 1)) * (mirror @ part)
+
+
+def _start(model: Any, recipe: Recipe, images: torch.Tensor, tokens: torch.Tensor) -> None:
+    """Give an untrained model of the second generation its cone, its scale, and the bias at which it expects one positive in each row.
+
+    Otherwise a SigLIP's first steps do nothing but move two tight clouds together, and leave nothing of the gap between them.
+    """
+    if not isinstance(recipe, ColdRecipe):
+        return
+    _open_cone(model, images, recipe.cone)
+    _turn_apart(model, images, tokens, recipe.apart)
+    with torch.no_grad():
+        model.logit_scale.fill_(math.log(recipe.start_scale))
+        if getattr(model, "logit_bias", None) is not None:
+            similar = model.encode_image(images, normalize=True) @ model.encode_text(tokens, normalize=True).T
+            model.logit_bias.fill_(-math.log(len(images) - 1) - recipe.start_scale * float(similar.mean()))
+
+
 def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     """Pretrain one model into `folder` as an open_clip local-dir; goes on where an interrupted run left its state."""
     recipe = recipe or RECIPES[name]
@@ -75,11 +195,15 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(recipe.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = SimpleTokenizer(str(BPE), context_length=CONTEXT)
+    tokenizer = SimpleTokenizer(str(recipe.bpe), context_length=CONTEXT)
     (folder / "open_clip_config.json").write_text(
         json.dumps(config(recipe.family, tokenizer.vocab_size), indent=1) + "\n"
     )
     model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+    if isinstance(recipe, ColdRecipe):
+        for what in ("logit_scale", "logit_bias"):
+            if getattr(model, what, None) is not None:
+                getattr(model, what).requires_grad_(False)
     if recipe.family == "coca":  # open_clip leaves this one as it finds the memory
         torch.nn.init.normal_(
             model.text_decoder.text_projection, std=model.text_decoder.text_projection.shape[0] ** -0.5
@@ -100,19 +224,21 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     for step in range(first, steps):
         if step // per_chunk != chunk:
             chunk = step // per_chunk
-            pixels, captions = pairs(recipe.mixture, f"corpus/{recipe.mixture}/{recipe.seed}/{chunk}", CHUNK)
+            pixels, captions = pairs(recipe.mixture, f"corpus/{recipe.mixture}/{recipe.seed}/{chunk}", CHUNK, recipe.corpus)
             images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
             tokens = tokenizer(captions)
         rows = slice(step % per_chunk * recipe.batch, (step % per_chunk + 1) * recipe.batch)
         for group in optimizer.param_groups:
             group["lr"] = _rate(recipe, step, steps)
-        loss = loss_of(model(images[rows].float() / 127.5 - 1, tokens[rows]))
+        batch = images[rows].float() / 127.5 - 1, tokens[rows]
+        if step == 0:
+            _start(model, recipe, *batch)
+        loss = loss_of(model(*batch))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        with torch.no_grad():
-            model.logit_scale.clamp_(0, math.log(100))
+        _set_temperature(model, recipe, step, steps)
         running.append(loss.item())
         if (step + 1) % LOG_EVERY == 0:
             curve.append([step + 1, round(sum(running) / len(running), 4)])

@@ -33,6 +33,14 @@ def _style(card: Card) -> world.Style:
     return world.Style(**given)
 
 
+def _drawn(card: Card) -> tuple[str, ...]:
+    """What the world calls each class: its name, or `drawn` where a person would say something else."""
+    drawn = card.source.get("drawn", card.classes)
+    if len(drawn) != len(card.classes) or not all(isinstance(name, str) for name in drawn):
+        raise bad(card, "drawn", f"should name what to draw for each of the {len(card.classes)} classes, found {drawn!r}")
+    return tuple(drawn)
+
+
 def _examples(card: Card, split: str) -> Examples:
     scene, attribute = text(card, "scene"), text(card, "attribute")
     if scene not in world.SCENES:
@@ -45,7 +53,7 @@ def _examples(card: Card, split: str) -> Examples:
     key = f"task/{card.name}/{split}"
     labels = labels[np.argsort(uniforms(f"{key}/order", len(labels), 1)[:, 0], kind="stable")]
     attributes = {what: [name] * len(labels) for what, name in table(card, "fixed").items()}
-    attributes[attribute] = [card.classes[k] for k in labels]
+    attributes[attribute] = [_drawn(card)[k] for k in labels]
     try:
         images = world.draw(scene, key, len(labels), attributes, _style(card))
     except KeyError as missing:
@@ -56,5 +64,5 @@ def _examples(card: Card, split: str) -> Examples:
 
 
 SOURCE = Source(
-    _examples, options=("scene", "attribute", "fixed", "style", "imbalance"), version=f"world {world.VERSION}"
+    _examples, options=("scene", "attribute", "fixed", "style", "imbalance", "drawn"), version=f"world {world.VERSION}"
 )
