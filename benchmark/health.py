@@ -1,18 +1,21 @@
-"""Can a suite tell scores apart? Its acceptance, computed from the ledger."""
+"""Can a suite tell scores apart, and do its models resemble released ones? Its acceptance, computed from ledger and geometry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 import leaderboard
-from benchmark import ledger
+from benchmark import fingerprint, geometry, ledger
+from benchmark.geometry import DEMANDS, Place, summarise
 from benchmark.suite import Suite
 from leaderboard import Row
 from leaderboard.reliability import intraclass, variance_shares
 
 Floats = NDArray[np.float64]
 TECHNIQUE = "full"
+SEEN = "seen"  # the group of tasks that are made as the corpus of pretraining is
 
 
 @dataclass(frozen=True)
@@ -25,26 +28,41 @@ class Check:
     holds: bool
 
 
-def zero_shot(suite: Suite, rows: list[Row]) -> Floats:
-    """(models, tasks) zero-shot test accuracy, NaN where nothing was evaluated."""
+def places(suite: Suite) -> list[Place]:
+    """The suite's table of geometry as far as it is of the models and tasks that the suite now has; empty where there is none."""
+    path = geometry.path_of(suite.name)
+    if not path.exists():
+        return []
+    weights = {model.name: geometry.weights_name(model) for model in suite.models}
+    tasks = {card.name: fingerprint.task_identity(card)[:8] for card in suite.tasks}
+    return [p for p in geometry.read(path) if p.identity == f"{weights.get(p.model)}-{tasks.get(p.task)}"]
+
+
+def zero_shot(suite: Suite, rows: list[Row], placed: Sequence[Place] = ()) -> Floats:
+    """(models, tasks) zero-shot test accuracy, NaN where nothing was evaluated. placed: what to take before there is a ledger."""
     table = np.full((len(suite.models), len(suite.tasks)), np.nan)
     models, tasks = {m.name: i for i, m in enumerate(suite.models)}, {t.name: i for i, t in enumerate(suite.tasks)}
+    for place in placed:
+        table[models[place.model], tasks[place.task]] = place.zero_shot
     for row in rows:
         table[models[row.model], tasks[row.evaluated_on]] = row.before
     return table
 
 
 def check(suite: Suite, rows: list[Row]) -> list[Check]:
-    """Every demand on the suite's health, in the order of the stair."""
-    before = zero_shot(suite, rows)
+    """Every demand on the suite's health, in the order of the stair: zero-shot accuracy, the ledger, the models' geometry."""
+    placed = places(suite)
+    return [*_start(suite, zero_shot(suite, rows, placed)), *_ledger(suite, rows), *_resemblance(suite, rows, placed)]
+
+
+def _start(suite: Suite, before: Floats) -> list[Check]:
     before = before[np.isfinite(before).any(1)]
-    m = leaderboard.measured(rows)
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
     near = np.asarray((np.abs(before - chance) <= 0.1).any(1))
     high = np.asarray((before > 0.8).any(1))
     known = np.isfinite(before).any(0)
     thirds = np.histogram(np.nanmean(before[:, known], 0), [0, 1 / 3, 2 / 3, 1])[0]
-    checks = [
+    return [
         Check(
             "models with zero-shot accuracy within 10 points of chance somewhere",
             f"{near.sum()} of {len(near)}",
@@ -64,6 +82,48 @@ def check(suite: Suite, rows: list[Row]) -> list[Check]:
             bool((thirds >= 4).all()),
         ),
     ]
+
+
+def _resemblance(suite: Suite, rows: list[Row], placed: list[Place]) -> list[Check]:
+    """What is asked of a suite whose geometry was measured: to be like released models and the tasks that people have."""
+    if not placed:
+        return []
+    summaries = summarise(placed)
+    whole = len(placed) == len(suite.models) * len(suite.tuned_on)
+    checks = [
+        Check(
+            "cells (model, task) with geometry measured on what the suite now has",
+            f"{len(placed)} of {len(suite.models) * len(suite.tuned_on)}",
+            "all",
+            whole,
+        )
+    ]
+    before = zero_shot(suite, rows, placed)
+    known = np.isfinite(before)
+    chance = np.array([1 / len(card.classes) for card in suite.tasks])
+    near = float((before <= chance + geometry.NEAR_CHANCE)[known].mean())
+    checks.append(
+        Check("cells that start within 5 points of chance, or below", f"{near:.0%}", "at most 20%", near <= 0.2)
+    )
+    seen = sum(card.group == SEEN for card in suite.tasks)
+    checks.append(
+        Check(
+            "tasks whose like the models saw in pretraining",
+            f"{seen} of {len(suite.tasks)}",
+            "at most a quarter",
+            4 * seen <= len(suite.tasks),
+        )
+    )
+    return checks + [
+        Check(d.what, geometry.found(d, summaries), geometry.ranges(d), all(d.met(s) for s in summaries))
+        for d in DEMANDS
+    ]
+
+
+def _ledger(suite: Suite, rows: list[Row]) -> list[Check]:
+    """What gains tell about the suite, as far as they were measured."""
+    m = leaderboard.measured(rows)
+    checks: list[Check] = []
     if TECHNIQUE not in m.values:
         return checks
     whole = np.isfinite(m.values[TECHNIQUE]["gain"]).all(0)  # tasks that every model was tuned on
@@ -167,7 +227,7 @@ def _mean(values: Floats, form: str) -> str:
 
 def table(suite: Suite, rows: list[Row]) -> list[list[str]]:
     """Per task: group, classes, zero-shot accuracy (mean, lowest, highest over models), mean gain per technique."""
-    before, m = zero_shot(suite, rows), leaderboard.measured(rows)
+    before, m = zero_shot(suite, rows, places(suite)), leaderboard.measured(rows)
     place = {name: j for j, name in enumerate(m.tasks)}
     lines = []
     for j, card in enumerate(suite.tasks):

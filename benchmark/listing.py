@@ -74,7 +74,8 @@ def _tasks(args: argparse.Namespace, suite: Suite) -> None:
         return
     from benchmark import health, rank
 
-    rows = rank.measurements(suite)
+    unmeasured = not suite.published and not suite.ledger.is_dir() and health.places(suite)
+    rows = [] if unmeasured else rank.measurements(suite)  # before there is a ledger, there may be geometry
     techniques = sorted({row.technique for row in rows})
     print(
         tabulate(

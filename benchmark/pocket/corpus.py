@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.pocket import captions
-
 from benchmark.pocket.chance import choices, uniforms
 from benchmark.pocket.marks import GLYPHS, SHAPES, STROKES, TEXTURES
 from benchmark.pocket.world import (

@@ -91,7 +91,7 @@ COLD: dict[str, dict[str, Any]] = {
     "coca": {"pairs": 350_000},
     "eva02": {"pairs": 500_000},
 }
-COLD_RECIPES = {
+RECIPES_2 = {
     f"{family}-{mixture}": ColdRecipe(family, mixture, **COLD[family])
     for mixture in SECOND.mixtures
     for family in FAMILIES
@@ -224,7 +224,9 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     for step in range(first, steps):
         if step // per_chunk != chunk:
             chunk = step // per_chunk
-            pixels, captions = pairs(recipe.mixture, f"corpus/{recipe.mixture}/{recipe.seed}/{chunk}", CHUNK, recipe.corpus)
+            pixels, captions = pairs(
+                recipe.mixture, f"corpus/{recipe.mixture}/{recipe.seed}/{chunk}", CHUNK, recipe.corpus
+            )
             images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
             tokens = tokenizer(captions)
         rows = slice(step % per_chunk * recipe.batch, (step % per_chunk + 1) * recipe.batch)

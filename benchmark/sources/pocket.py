@@ -37,7 +37,9 @@ def _drawn(card: Card) -> tuple[str, ...]:
     """What the world calls each class: its name, or `drawn` where a person would say something else."""
     drawn = card.source.get("drawn", card.classes)
     if len(drawn) != len(card.classes) or not all(isinstance(name, str) for name in drawn):
-        raise bad(card, "drawn", f"should name what to draw for each of the {len(card.classes)} classes, found {drawn!r}")
+        raise bad(
+            card, "drawn", f"should name what to draw for each of the {len(card.classes)} classes, found {drawn!r}"
+        )
     return tuple(drawn)
 
 
