@@ -55,7 +55,7 @@ class ColdRecipe(Recipe):
 
     Its logit scale is not learned. It goes from `start_scale` to `scale` over the share `raising` of the steps and stays there; so
     does a SigLIP's bias, to `bias`, from where the first batch has as many positives as there are. `cone` is the similarity of two
-    images before the first step, `apart` that of the mean image and the mean caption.
+    images before the first step, `apart` that of the mean image and the mean caption; None leaves them.
     """
 
     pairs: int = 700_000
@@ -64,8 +64,8 @@ class ColdRecipe(Recipe):
     scale: float = 100.0
     bias: float = 0.0
     raising: float = 0.5
-    cone: float = 0.78
-    apart: float = -0.1
+    cone: float | None = 0.78
+    apart: float | None = -0.1
 
     @property
     def corpus(self) -> Corpus:
@@ -87,9 +87,9 @@ RECIPES = {
 
 COLD: dict[str, dict[str, Any]] = {
     "clip": {},
-    "siglip": {"start_scale": 117.0, "scale": 117.0, "bias": -16.0},
-    "coca": {"pairs": 350_000},
-    "eva02": {"pairs": 500_000},
+    "siglip": {"start_scale": 10.0, "scale": 117.0, "bias": -16.0, "raising": 0.25, "cone": None, "apart": None},
+    "coca": {"pairs": 350_000, "cone": 0.6, "apart": 0.0},
+    "eva02": {"pairs": 500_000, "cone": 0.6, "apart": 0.0},
 }
 RECIPES_2 = {
     f"{family}-{mixture}": ColdRecipe(family, mixture, **COLD[family])
@@ -177,8 +177,10 @@ def _start(model: Any, recipe: Recipe, images: torch.Tensor, tokens: torch.Tenso
     """
     if not isinstance(recipe, ColdRecipe):
         return
-    _open_cone(model, images, recipe.cone)
-    _turn_apart(model, images, tokens, recipe.apart)
+    if recipe.cone is not None:
+        _open_cone(model, images, recipe.cone)
+    if recipe.apart is not None:
+        _turn_apart(model, images, tokens, recipe.apart)
     with torch.no_grad():
         model.logit_scale.fill_(math.log(recipe.start_scale))
         if getattr(model, "logit_bias", None) is not None:
