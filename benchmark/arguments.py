@@ -260,6 +260,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--models", type=_names, metavar="A,B", help="only these models")
     p.add_argument("--out", type=Path, metavar="DIR", help="where the model folders go (default: into the suite)")
+    p.add_argument(
+        "--generation", type=int, choices=(1, 2), default=1, help="models of the suite pocket (1) or pocket2 (2)"
+    )
     return whole
 
 

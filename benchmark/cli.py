@@ -379,15 +379,17 @@ def _pretrain(args: argparse.Namespace) -> None:
 
     from benchmark.errors import unknown
     from benchmark.parallel import parallel
-    from benchmark.pocket.families import WEIGHTS
-    from benchmark.pocket.pretrain import RECIPES, pretrain, write_vocabulary
+    from benchmark.pocket.families import WEIGHTS, WEIGHTS_2
+    from benchmark.pocket.pretrain import RECIPES, RECIPES_2, pretrain, write_vocabulary
 
+    recipes, kept = (RECIPES, WEIGHTS) if args.generation == 1 else (RECIPES_2, WEIGHTS_2)
     for name in args.models or ():
-        if name not in RECIPES:
-            raise unknown("model", name, RECIPES)
+        if name not in recipes:
+            raise unknown("model", name, recipes)
     write_vocabulary()
-    folder = args.out or WEIGHTS
-    list(parallel((delayed(pretrain)(name, folder / name) for name in args.models or RECIPES), args.jobs))
+    folder = args.out or kept
+    wanted = args.models or recipes
+    list(parallel((delayed(pretrain)(name, folder / name, recipes[name]) for name in wanted), args.jobs))
     print(f"pretrained models are in {folder}")
 
 

@@ -317,3 +317,5 @@ def _resume(
 def write_vocabulary() -> None:
     if not BPE.exists():
         vocabulary.write(BPE)
+    if not BPE_2.exists():
+        vocabulary.write(BPE_2, SECOND, vocabulary.MERGES_2)

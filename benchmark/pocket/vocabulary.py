@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmark.pocket.corpus import FIRST, Corpus, pairs
 
 MERGES = 320
+MERGES_2 = 600  # of the second corpus, whose captions have more words
 
 
 def learn_merges(captions: list[str], limit: int = MERGES) -> list[tuple[str, str]]:
