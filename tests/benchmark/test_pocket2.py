@@ -134,14 +134,12 @@ def test_a_model_starts_in_the_cone_that_its_recipe_names(family: str, tmp_path:
     import torch
 
     model, images, tokens = untrained(family, tmp_path)
-    recipe = pretrain.ColdRecipe(family, "things", start_scale=50.0, cone=0.9, apart=-0.3)
+    recipe = pretrain.ColdRecipe(family, "things", start_scale=50.0, cone=0.9)
     pretrain._start(model, recipe, images, tokens)
     with torch.no_grad():
         x, t = model.encode_image(images, normalize=True), model.encode_text(tokens, normalize=True)
     n = len(x)
     assert float((x.sum(0).square().sum() - n) / (n * (n - 1))) == pytest.approx(0.9, abs=0.01)
-    means = x.mean(0) / x.mean(0).norm(), t.mean(0) / t.mean(0).norm()
-    assert float(means[0] @ means[1]) == pytest.approx(-0.3, abs=0.01)
     assert model.logit_scale.exp().item() == pytest.approx(50)
     if family == "siglip":
         expected = 50 * float((x @ t.T).mean()) + float(model.logit_bias)
@@ -150,9 +148,7 @@ def test_a_model_starts_in_the_cone_that_its_recipe_names(family: str, tmp_path:
 
 def test_the_temperature_falls_and_stays(tmp_path: Path) -> None:
     model, images, tokens = untrained("siglip", tmp_path)
-    recipe = pretrain.ColdRecipe(
-        "siglip", "things", start_scale=10, scale=117, bias=-16, raising=0.5, cone=None, apart=None
-    )
+    recipe = pretrain.ColdRecipe("siglip", "things", start_scale=10, scale=117, bias=-16, raising=0.5)
     pretrain._start(model, recipe, images, tokens)
     scales, biases = [], []
     for step in range(40):
@@ -163,6 +159,17 @@ def test_the_temperature_falls_and_stays(tmp_path: Path) -> None:
     assert scales[9] == pytest.approx(math.sqrt(1170), rel=1e-3)
     assert scales[19:] == pytest.approx([117] * 21, rel=1e-5)
     assert biases[19:] == pytest.approx([-16] * 21, rel=1e-5)
+
+
+def test_the_mean_similarity_is_held_where_a_recipe_has_a_level() -> None:
+    import torch
+
+    x, t = torch.eye(4)[:2], torch.tensor([[0.6, 0.8, 0, 0], [1.0, 0, 0, 0]])  # mean similarity .6
+    recipe = pretrain.ColdRecipe("clip", "things", level=0.1)
+    assert float(pretrain._off_level((x, t, 100.0), recipe)) == pytest.approx(pretrain.HOLD * 0.25)
+    assert float(pretrain._off_level({"image_features": x, "text_features": t}, recipe)) > 0
+    assert pretrain._off_level((x, t), pretrain.ColdRecipe("siglip", "things", level=None)) == 0
+    assert pretrain._off_level((x, t), pretrain.RECIPES["clip-things"]) == 0
 
 
 @pytest.mark.parametrize("family", ["siglip", "coca"])
