@@ -24,6 +24,7 @@ Loss = Callable[[Any], torch.Tensor]
 CHUNK = 8192  # pairs drawn at a time
 LOG_EVERY = 25  # steps
 SAVE_EVERY = 200  # steps
+TRIED = Path(__file__).with_name("tried.json")
 HOLD = 10.0  # weight of the distance from a recipe's level
 
 
@@ -260,12 +261,20 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
         "torch": torch.__version__.split("+")[0],
         "open_clip": open_clip.__version__,
         "loss": curve,
+        **_history(recipe),
     }
     (folder / "pretraining.json").write_text(json.dumps(record) + "\n")
     part = final.with_suffix(".part")
     save_file(half, part)
     os.replace(part, final)
     state_file.unlink(missing_ok=True)
+
+
+def _history(recipe: Recipe) -> dict[str, Any]:
+    """What was tried before this recipe, for a model of the second generation: what concerns its family, in order."""
+    if not isinstance(recipe, ColdRecipe):
+        return {}
+    return {"tried": [entry for entry in json.loads(TRIED.read_text()) if entry["family"] == recipe.family]}
 
 
 def _save(

@@ -251,5 +251,6 @@ def test_models_are_small_and_were_made_by_their_recipe(name: str) -> None:
     record, recipe = json.loads((folder / "pretraining.json").read_text()), pretrain.RECIPES_2[name]
     assert all(record[key] == value for key, value in vars(recipe).items())
     assert record["steps"] == recipe.pairs // recipe.batch
+    assert record["tried"] == pretrain._history(recipe)["tried"]
     assert record["loss"][-1][1] < 0.5 * record["loss"][0][1]
     assert math.exp(tensors["logit_scale"]) == pytest.approx(recipe.scale, rel=0.01)
