@@ -184,7 +184,9 @@ def _ledger(suite: Suite, rows: list[Row]) -> list[Check]:
 
 
 def variance(rows: list[Row]) -> dict[str, float]:
-    """Shares of the variance of the gains by model, task, technique, their interactions and the seed; empty for a ledger with gaps."""
+    """Shares of the variance of the gains by model, task, technique, their interactions and the seed; empty for a ledger with gaps, or none."""
+    if not rows:
+        return {}
     gains, _ = leaderboard.gains_by_seed(rows)
     return variance_shares(gains, ("model", "task", "technique")) if np.isfinite(gains).all() else {}
 

@@ -53,9 +53,9 @@ def measure(of: Suite, model: Model, cache: Cache) -> list[Place]:
 def main(name: str = "pocket2") -> None:
     of, cache = suite.load(name), Cache()
     places = [place for model in of.models for place in measure(of, model, cache)]
-    path = geometry.path_of(name)
+    path = geometry.path_of(of.name)
     geometry.write(path, places)
-    geometry.write(path.with_name(f"{name}-models.csv"), geometry.summarise(places))
+    geometry.write(path.with_name(f"{of.name}-models.csv"), geometry.summarise(places))
     print(f"{path}: {len(places)} rows")
 
 
