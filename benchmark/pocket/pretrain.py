@@ -90,7 +90,7 @@ COLD: dict[str, dict[str, Any]] = {
     "clip": {},
     "siglip": {"start_scale": 10.0, "scale": 117.0, "bias": -16.0, "raising": 0.25, "cone": None, "level": None},
     "coca": {"pairs": 350_000, "cone": 0.6},
-    "eva02": {"pairs": 500_000, "cone": 0.6},
+    "eva02": {"pairs": 800_000, "cone": 0.3},
 }
 RECIPES_2 = {
     f"{family}-{mixture}": ColdRecipe(family, mixture, **COLD[family])
