@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark import cards, sources, suite
+from benchmark import cards, geometry, health, sources, suite
 from benchmark.errors import CardError
 from benchmark.pocket import captions, chance, corpus, pretrain, vocabulary, world
 from benchmark.pocket.families import BPE_2, FAMILIES, WEIGHTS_2, config
@@ -254,3 +254,14 @@ def test_models_are_small_and_were_made_by_their_recipe(name: str) -> None:
     assert record["tried"] == pretrain._history(recipe)["tried"]
     assert record["loss"][-1][1] < 0.5 * record["loss"][0][1]
     assert math.exp(tensors["logit_scale"]) == pytest.approx(recipe.scale, rel=0.01)
+
+
+def test_the_table_of_geometry_is_of_what_the_suite_has() -> None:
+    loaded = suite.load("pocket2")
+    places = health.places(loaded)
+    assert {(p.model, p.task) for p in places} == {(m.name, t.name) for m in loaded.models for t in loaded.tasks}
+    kept = (geometry.path_of("pocket2").parent / "pocket2-models.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in kept] == [model.name for model in loaded.models]
+    for line, summary in zip(kept, geometry.summarise(places), strict=True):
+        figures = [float(figure) for figure in line.split(",")[1:]]
+        assert figures == pytest.approx([float(v) for k, v in vars(summary).items() if k != "model"], abs=2e-4)
