@@ -47,6 +47,18 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "mint": (155, 240, 190),
 }
 BASIC_COLOURS = list(COLOURS)[:12]
+SHADED = BASIC_COLOURS[:9]  # those of which a dark and a light shade can be told
+
+
+def _shade(name: str, part: float, end: int) -> tuple[int, int, int]:
+    """A basic colour on its way to black (end 0) or to white (end 255)."""
+    red, green, blue = (round(level + part * (end - level)) for level in COLOURS[name])
+    return red, green, blue
+
+
+SHADES = {f"dark {name}": _shade(name, 0.5, 0) for name in SHADED}
+SHADES |= {f"light {name}": _shade(name, 0.5, 255) for name in SHADED}
+COLOURS.update(SHADES)
 PLACES = {
     "top left": (-1, -1),
     "top": (0, -1),
