@@ -251,7 +251,7 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
                 flush=True,
             )
         if (step + 1) % SAVE_EVERY == 0 and step + 1 < steps:
-            _save(state_file, model, optimizer, step + 1, time.monotonic() - started, curve)
+            _save(state_file, model, optimizer, step=step + 1, seconds=time.monotonic() - started, curve=curve)
     half = {key: value.detach().half().contiguous() for key, value in model.state_dict().items()}
     record = {
         "name": name,
@@ -281,6 +281,7 @@ def _save(
     path: Path,
     model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
+    *,
     step: int,
     seconds: float,
     curve: list[list[float]],

@@ -154,19 +154,19 @@ def _summary(name: str, places: list[Place]) -> Summary:
     inter, intra, zero = (_column(places, what) for what in ("iimm_inter", "iimm_intra", "zero_shot"))
     return Summary(
         name,
-        places[0].logit_scale,
-        places[0].logit_bias,
-        float(_column(places, "modality_gap").mean()),
-        float(inter.mean()),
-        float(inter.std()),
-        float(intra.mean()),
-        float(intra.std()),
-        int((intra > CROWDED).sum()),
-        float(zero.mean()),
-        float(zero.min()),
-        float(zero.max()),
-        float(np.mean([place.near_chance for place in places])),
-        places[0].own_corpus,
+        logit_scale=places[0].logit_scale,
+        logit_bias=places[0].logit_bias,
+        modality_gap=float(_column(places, "modality_gap").mean()),
+        inter_mean=float(inter.mean()),
+        inter_deviation=float(inter.std()),
+        intra_mean=float(intra.mean()),
+        intra_deviation=float(intra.std()),
+        intra_above=int((intra > CROWDED).sum()),
+        zero_shot_mean=float(zero.mean()),
+        zero_shot_lowest=float(zero.min()),
+        zero_shot_highest=float(zero.max()),
+        near_chance=float(np.mean([place.near_chance for place in places])),
+        own_corpus=places[0].own_corpus,
     )
 
 
