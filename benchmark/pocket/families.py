@@ -15,7 +15,7 @@ from torch import nn
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "weights"
 BPE = HERE / "bpe.txt.gz"
-WEIGHTS_2 = HERE / "weights2"  # the second generation, see docs/pocket2.md
+WEIGHTS_2 = HERE / "weights2"  # the second generation, see docs/explanation/pocket2.md
 BPE_2 = HERE / "bpe2.txt.gz"
 FAMILIES = ("clip", "siglip", "coca", "eva02")
 CONTEXT = 24
