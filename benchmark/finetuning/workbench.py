@@ -111,11 +111,12 @@ class Workbench:
     @cached_property
     def before(self) -> dict[str, float]:
         """Zero-shot test accuracy on every task."""
-        result = {}
-        for card in self.tasks:
-            guess = (self.embeddings(card, "test") @ self.texts(card).T).argmax(1)
-            result[card.name] = float((guess == self.labels(card, "test")).double().mean())
-        return result
+        return {card.name: self.zero_shot_accuracy(card, "test") for card in self.tasks}
+
+    def zero_shot_accuracy(self, card: Card, split: str) -> float:
+        """Accuracy of the model before fine-tuning on a split of a task."""
+        predicted = (self.embeddings(card, split) @ self.texts(card).T).argmax(1)
+        return float((predicted == self.labels(card, split)).double().mean())
 
     def accuracies(self, encoder: "Encoder") -> dict[str, float]:
         """Test accuracy of a tuned encoder on every task, each through its own prompts."""

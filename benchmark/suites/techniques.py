@@ -79,6 +79,12 @@ COMMON_OPTIONS: dict[str, Option] = {
     "accumulate": Option(int, 1, minimum=1, description="parts in which a batch is computed, to save memory"),
     "epochs": Option(int, required=True, minimum=1),
     "patience": Option(int, minimum=1, description="epochs without a higher val accuracy after which training stops"),
+    "selection": Option(
+        str,
+        "epochs",
+        choices=("epochs", "untuned too"),
+        description="the models among which the best by val accuracy is kept: those after each epoch, or these and the untuned one",
+    ),
     "warmup": Option(float, 0.0, description="share of the steps in which the learning rate rises linearly"),
 }
 
