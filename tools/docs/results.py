@@ -31,36 +31,39 @@ def target_table(board: Board, technique: str, target: str) -> str:
 
 def technique_section(board: Board, technique: str, targets: Sequence[str] = tuple(TARGETS)) -> str:
     """Outcomes, the pool, and a table per target under one technique."""
-    outcome, pool = (
-        board.meta["outcomes"][technique],
-        next(x for x in board.meta["pools"] if x["technique"] == technique),
-    )
-    words = []
-    if "mean gain" in outcome:
-        words.append(
-            f"Mean gain {short(outcome['mean gain'])} ({short(outcome['smallest gain'])} to {short(outcome['largest gain'])}), "
-            f"negative in {outcome['share of losses']:.0%} of the cases"
-        )
-    if "mean forgetting" in outcome:
-        words.append(
-            f"mean forgetting {short(outcome['mean forgetting'])}, at most {short(outcome['largest forgetting'])}"
-        )
-    out = [f"## {technique}", "; ".join(words) + "." if words else ""]
-    if pool["dispersion"] is not None:
-        static = "" if pool["static"] is None else f" The static ranking reaches τw {short(pool['static'])}."
-        out.append(
-            f"Dispersion of the models' order {short(pool['dispersion'])}; headroom of choosing {short(pool['headroom'])}."
-            + static
-        )
-    if steady := board.meta["stability"].get(technique):
-        out.append(
-            "Stability of the ranking, mean τb with " + ", ".join(f"{k}: {short(v)}" for k, v in steady.items()) + "."
-        )
+    parts = [f"## {technique}", _outcome(board, technique), _pool(board, technique)]
+    if stability := board.meta["stability"].get(technique):
+        listed = ", ".join(f"{name}: {short(value)}" for name, value in stability.items())
+        parts.append(f"Stability of the ranking, mean τb with {listed}.")
     for target in targets:
         rows = [board.row(name, technique, target, axis) for name in board.ranking(technique, target) for axis in AXES]
         if any(row is not None and row["value"] is not None for row in rows):
-            out += [f"**{TARGETS[target]}**", target_table(board, technique, target)]
-    return "\n\n".join(part for part in out if part)
+            parts += [f"**{TARGETS[target]}**", target_table(board, technique, target)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _outcome(board: Board, technique: str) -> str:
+    """Mean gain and mean forgetting, where they were measured."""
+    outcome = board.meta["outcomes"][technique]
+    clauses = []
+    if "mean gain" in outcome:
+        extent = f"{short(outcome['smallest gain'])} to {short(outcome['largest gain'])}"
+        losses = f"negative in {outcome['share of losses']:.0%} of the cases"
+        clauses.append(f"Mean gain {short(outcome['mean gain'])} ({extent}), {losses}")
+    if "mean forgetting" in outcome:
+        mean, largest = short(outcome["mean forgetting"]), short(outcome["largest forgetting"])
+        clauses.append(f"mean forgetting {mean}, at most {largest}")
+    return "; ".join(clauses) + "." if clauses else ""
+
+
+def _pool(board: Board, technique: str) -> str:
+    """Whether the pool of models can tell scores apart."""
+    pool = next(pool for pool in board.meta["pools"] if pool["technique"] == technique)
+    if pool["dispersion"] is None:
+        return ""
+    static = "" if pool["static"] is None else f" The static ranking reaches τw {short(pool['static'])}."
+    headroom = short(pool["headroom"])
+    return f"Dispersion of the models' order {short(pool['dispersion'])}; headroom of choosing {headroom}.{static}"
 
 
 def claims_table() -> str:
@@ -136,6 +139,37 @@ def predictions_table(target: str) -> str:
     return table(rows, ["technique", "predictor"])
 
 
+def findings_page(board: Board) -> list[str]:
+    return [
+        "# Findings by technique",
+        "## What the leaderboard says",
+        findings(),
+        "## The claims made for IIMM",
+        "Niss, Vogt-Lowell and Tsiligkaridis (ICCV 2025) report for large models on photographs that the gain and the forgetting rise "
+        "with IIMM. The table tests the same statements on the pocket suite. *Shown* means that the 95 % interval lies above zero.",
+        claims_table(),
+        "## The cost on other tasks",
+        "The least forgetful technique first. An asterisk marks a difference from full fine-tuning whose interval excludes zero.",
+        forgetting_table(board),
+        "## Scores that are informative beyond the accuracy before",
+        beyond_table(board),
+    ]
+
+
+def prediction_page() -> list[str]:
+    return [
+        "# Prediction of gain and forgetting",
+        "Each predictor is a regression fitted on all tasks but one (or all models but one) and evaluated on the one left out. Errors are mean "
+        "absolute errors in points of accuracy, with 95 % intervals from resampling whole tasks. The combination is a ridge regression on "
+        "`headroom`, `linear_probe` and `iimm`, fixed before any result was computed. `python -m benchmark predict` prints these numbers "
+        "for every score, with curves over the number of known tasks.",
+        "## Gain",
+        predictions_table("gain"),
+        "## Forgetting",
+        predictions_table("forgetting"),
+    ]
+
+
 def results() -> dict[Path, str]:
     board, _, tasks = pocket()
     others = [technique for technique in board.techniques if technique != FIRST]
@@ -150,31 +184,8 @@ def results() -> dict[Path, str]:
             "[How to read the tables](index.md#how-to-read-the-tables).",
             *(technique_section(board, technique) for technique in others),
         ],
-        "findings": [
-            "# Findings by technique",
-            "## What the leaderboard says",
-            findings(),
-            "## The claims made for IIMM",
-            "Niss, Vogt-Lowell and Tsiligkaridis (ICCV 2025) report for large models on photographs that the gain and the forgetting rise "
-            "with IIMM. The table tests the same statements on the pocket suite. *Shown* means that the 95 % interval lies above zero.",
-            claims_table(),
-            "## The cost on other tasks",
-            "The least forgetful technique first. An asterisk marks a difference from full fine-tuning whose interval excludes zero.",
-            forgetting_table(board),
-            "## Scores that are informative beyond the accuracy before",
-            beyond_table(board),
-        ],
-        "prediction": [
-            "# Prediction of gain and forgetting",
-            "Each predictor is a regression fitted on all tasks but one (or all models but one) and evaluated on the one left out. Errors are mean "
-            "absolute errors in points of accuracy, with 95 % intervals from resampling whole tasks. The combination is a ridge regression on "
-            "`headroom`, `linear_probe` and `iimm`, fixed before any result was computed. `python -m benchmark predict` prints these numbers "
-            "for every score, with curves over the number of known tasks.",
-            "## Gain",
-            predictions_table("gain"),
-            "## Forgetting",
-            predictions_table("forgetting"),
-        ],
+        "findings": findings_page(board),
+        "prediction": prediction_page(),
         "tasks": [
             "# Tasks and health of the pocket suite",
             "The output of `python -m benchmark list tasks --health`: zero-shot accuracy and mean gain per task, and whether the suite can tell "
