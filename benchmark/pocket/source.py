@@ -60,7 +60,7 @@ def _examples(card: Card, split: str) -> Examples:
         images = world.draw(scene, key, len(labels), attributes, _style(card))
     except KeyError as missing:
         raise CardError(
-            f"{card_path(card)}: {missing} is nothing that scene '{scene}' can draw; mend 'classes' or '[source.fixed]'"
+            f"{card_path(card)}: {missing} cannot be drawn by scene '{scene}'; correct 'classes' or '[source.fixed]'"
         ) from None
     return Examples(images, labels)
 

@@ -75,7 +75,7 @@ def test_invalid_card_is_reported(old: str, new: str, message: str, tmp_path: Pa
     [
         ('kind = "pocket"', 'kind = "pockte"', "unknown source 'pockte': did you mean pocket?"),
         ('scene = "object"', 'scene = "objekt"', "field 'scene' is 'objekt'; known: object"),
-        ('"red", "blue"', '"red", "ultraviolet"', "'ultraviolet' is nothing that scene 'object' can draw"),
+        ('"red", "blue"', '"red", "ultraviolet"', "'ultraviolet' cannot be drawn by scene 'object'"),
         ("[source]", "[source]\nimbalence = 3", "field 'imbalence' is not an option of source 'pocket'"),
         ("[source]", "[source]\nimbalance = 'k'", "field 'imbalance' should be a number in 1..1000, found 'k'"),
         ('scene = "object"', "scene = [1]", "field 'scene' should be a non-empty string, found [1]"),
