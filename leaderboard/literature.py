@@ -13,7 +13,7 @@ from leaderboard.baselines import baselines
 from leaderboard.board import Board, make_board
 from leaderboard.schemas import POOLS
 from leaderboard.statistics.pool import pool_summary
-from leaderboard.tables import measurement_table, score_table
+from leaderboard.tables import LEDGER, measurement_table, score_table
 from leaderboard.targets import Measured, summarise, summarise_ledger
 
 FOLDER = Path(__file__).parent / "published"
@@ -39,12 +39,10 @@ def clip_rows(source: str, technique: str) -> pl.DataFrame:
     )
     ledger = table.select(
         pl.format("{}/{}", "model", "pretrained").alias("model"),
-        "technique",
         pl.lit(0, pl.Int64).alias("seed"),
-        "trained_on",
-        "evaluated_on",
+        pl.col("technique", "trained_on", "evaluated_on"),
         pl.col("before", "after").cast(pl.Float64),
-    )
+    ).select(LEDGER.names())
     own = ledger.filter(pl.col("trained_on") == pl.col("evaluated_on")).select("model", "trained_on").unique()
     return ledger.join(own, on=["model", "trained_on"], how="semi", maintain_order="left")
 

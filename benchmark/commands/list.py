@@ -49,12 +49,15 @@ def _list_tasks(args: argparse.Namespace) -> None:
 
 
 def _print_health(args: argparse.Namespace) -> None:
+    import leaderboard
     from benchmark.reports import health
     from benchmark.reports.measurements import suite_ledger
     from benchmark.reports.tables import format_table
 
     suite = options.load_suite(args)
-    ledger = suite_ledger(suite)
+    # before a suite is measured, the geometry of its models can be checked
+    unmeasured = not suite.published and not suite.ledger.is_dir() and health.measured_geometry(suite)
+    ledger = leaderboard.ledger_table([]) if unmeasured else suite_ledger(suite)
     print(format_table(health.task_table(suite, ledger)))
     print()
     _print_table(

@@ -14,6 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder for the model folders (default: that of the pocket suite)"
     )
+    parser.add_argument(
+        "--generation",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="models of the suite pocket (1) or pocket2 (2) (default: 1)",
+    )
     options.add_execution(parser, device=False, precision=False)
 
 
@@ -22,13 +29,15 @@ def run(args: argparse.Namespace) -> None:
 
     from benchmark.errors import unknown_name
     from benchmark.execution.parallel import parallel
-    from benchmark.pocket.families import WEIGHTS
-    from benchmark.pocket.pretrain import RECIPES, pretrain, write_vocabulary
+    from benchmark.pocket.families import WEIGHTS, WEIGHTS_2
+    from benchmark.pocket.pretrain import RECIPES, RECIPES_2, pretrain, write_vocabulary
 
+    recipes, default_folder = (RECIPES, WEIGHTS) if args.generation == 1 else (RECIPES_2, WEIGHTS_2)
     for name in args.models or ():
-        if name not in RECIPES:
-            raise unknown_name("model", name, RECIPES)
+        if name not in recipes:
+            raise unknown_name("model", name, recipes)
     write_vocabulary()
-    folder = args.out or WEIGHTS
-    list(parallel((delayed(pretrain)(name, folder / name) for name in args.models or RECIPES), args.jobs))
+    folder = args.out or default_folder
+    names = args.models or recipes
+    list(parallel((delayed(pretrain)(name, folder / name, recipes[name]) for name in names), args.jobs))
     print(f"the pretrained models are in {folder}")

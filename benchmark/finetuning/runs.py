@@ -59,17 +59,27 @@ def perform_run(suite: Suite, run: Run, root: Path) -> RunResult:
     before = bench.before
     started = time.process_time()
     result = load_techniques()[run.technique](bench, card, options, run.seed)
+    untuned = bench.zero_shot_accuracy(card, "val")
+    epoch = selected_epoch(result.curve, untuned=untuned if options.get("selection") == "untuned too" else None)
     notes = {
         **conditions(suite, run.model, run.technique, run.trained_on),
         "steps": result.steps,
         "trained_parameters": result.trained,
         "val": [round(value, 4) for value in result.curve],
+        "val_untuned": round(untuned, 4),
+        "epoch": epoch,  # whose weights were kept; 0: those from before training
         "seconds": round(time.process_time() - started, 2),  # of the one core that a run has
         "device": result.device,
         "precision": result.precision,
         "versions": {name: version(name).split("+")[0] for name in PACKAGES},
     }
-    return RunResult(run, before, result.after, notes)
+    return RunResult(run, before, result.after if epoch else dict(before), notes)
+
+
+def selected_epoch(curve: Sequence[float], *, untuned: float | None = None) -> int:
+    """The first epoch with the best val accuracy, counted from 1; 0 where no epoch is better than the untuned model."""
+    best = max(curve)
+    return 0 if untuned is not None and best <= untuned else list(curve).index(best) + 1
 
 
 def perform_runs(suite: Suite, runs: Sequence[Run], root: Path, jobs: int) -> Iterator[RunResult]:

@@ -127,12 +127,13 @@ class Workbench:
     @cached_property
     def before(self) -> dict[str, float]:
         """Zero-shot test accuracy on every task, 0 to 1."""
-        result = {}
-        for card in self.tasks:
-            # without scale and bias, which do not change the largest logit
-            predicted = (self.embeddings(card, "test") @ self.texts(card).T).argmax(1)
-            result[card.name] = float((predicted == self.labels(card, "test")).double().mean())
-        return result
+        return {card.name: self.zero_shot_accuracy(card, "test") for card in self.tasks}
+
+    def zero_shot_accuracy(self, card: Card, split: str) -> float:
+        """Accuracy of the untuned model on a split of a task, 0 to 1."""
+        # without scale and bias, which do not change the largest logit
+        predicted = (self.embeddings(card, split) @ self.texts(card).T).argmax(1)
+        return float((predicted == self.labels(card, split)).double().mean())
 
     def accuracies(self, encoder: "Encoder") -> dict[str, float]:
         """Test accuracy of a fine-tuned encoder on every task, 0 to 1, with the prompts of each task."""

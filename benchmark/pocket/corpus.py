@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmark.pocket import captions
 from benchmark.pocket.marks import GLYPHS, SHAPES, STROKES, TEXTURES
 from benchmark.pocket.world import (
     BASIC_COLOURS,
@@ -64,16 +67,18 @@ def _sentences(subject: str, a: Attributes, u: Sequence[float], i: int) -> str:
     return " ".join(f"{lead} {body}{ground if subject in ('object', 'digit', 'letter', 'stroke') else ''}".split())
 
 
-def _attributes(subject: str, key: str, n: int) -> tuple[str, dict[str, list[str]]]:
-    """The scene of a subject, and n times the attributes that its captions may speak of."""
+def _attributes(
+    subject: str, key: str, n: int, colours: Sequence[str] = BASIC_COLOURS
+) -> tuple[str, dict[str, list[str]]]:
+    """The scene of a subject, and n times the attributes that its captions may speak of. colours: of the foreground."""
 
     def some(what: str, options: Sequence[str]) -> list[str]:
         return [options[k] for k in choices(uniforms(f"{key}/{what}", n, 1)[:, 0], len(options))]
 
-    fore = some("colour", BASIC_COLOURS)
+    fore = some("colour", colours)
     other = choices(uniforms(f"{key}/background", n, 1)[:, 0], len(BASIC_COLOURS) - 1)
     order = {name: k for k, name in enumerate(BASIC_COLOURS)}
-    back = [BASIC_COLOURS[k + (k >= order[name])] for k, name in zip(other, fore, strict=True)]
+    back = [BASIC_COLOURS[k + (k >= order.get(name, 12))] for k, name in zip(other, fore, strict=True)]
     tints = {"colour": fore, "background": back}
     makers: dict[str, Callable[[], tuple[str, dict[str, list[str]]]]] = {
         "object": lambda: ("object", tints | {"shape": some("shape", SEEN_SHAPES), "size": some("size", list(SIZES))}),
@@ -106,22 +111,76 @@ def _attributes(subject: str, key: str, n: int) -> tuple[str, dict[str, list[str
 STYLE = Style(tilt=0.03, noise=5.0, shade=0.1)
 
 
-def pairs(mixture: str, key: str, n: int, style: Style = STYLE) -> tuple[Images, list[str]]:
+@dataclass(frozen=True)
+class Corpus:
+    """What pairs are drawn from. mixtures: shares of the subjects in each diet.  colours: of the foreground, as often as named.
+
+    styles: how pictures are drawn, with the share of each.  caption: writes one from `words` numbers of chance.
+    """
+
+    mixtures: dict[str, dict[str, float]]
+    colours: tuple[str, ...]
+    styles: tuple[tuple[float, Style], ...]
+    caption: Callable[[str, Attributes, Sequence[float], int], str]
+    words: int
+
+
+FIRST = Corpus(MIXTURES, tuple(BASIC_COLOURS), ((1.0, STYLE),), _sentences, 5)
+
+# Shades that the second corpus shows; the other half of them are left to a task, in which only the combination is new.
+KNOWN_SHADES = (
+    *("dark red", "dark green", "dark purple", "dark orange", "dark brown"),
+    *("light blue", "light yellow", "light brown", "light pink"),
+)
+# Each diet of the second corpus has at least a little of nearly everything, as web corpora do: otherwise half of the models would
+# start at chance on the other diet's tasks.
+SECOND = Corpus(
+    mixtures={
+        "things": {
+            **{"object": 0.25, "count": 0.17, "relation": 0.11, "place": 0.14},
+            **{"digit": 0.13, "texture": 0.09, "letter": 0.06, "stroke": 0.05},
+        },
+        "signs": {
+            **{"texture": 0.18, "letter": 0.22, "stroke": 0.14, "gradient": 0.08},
+            **{"digit": 0.12, "object": 0.14, "count": 0.06, "place": 0.06},
+        },
+    },
+    colours=tuple(BASIC_COLOURS) * 2 + KNOWN_SHADES,
+    styles=(
+        (0.55, STYLE),
+        (0.15, Style(tilt=0.03, noise=14.0, clutter=2)),
+        (0.15, Style(tilt=0.03, noise=5.0, contrast=0.7)),
+        (0.15, Style(tilt=0.06, noise=5.0, shade=0.3)),
+    ),
+    caption=captions.caption,
+    words=captions.WORDS,
+)
+
+
+def pairs(mixture: str, key: str, n: int, corpus: Corpus = FIRST) -> tuple[Images, list[str]]:
     """n image-caption pairs of a mixture: uint8 (n, 32, 32, 3) and n captions, in random order."""
-    shares = MIXTURES[mixture]
-    bounds = np.cumsum(list(shares.values())) / sum(shares.values())
-    subject_of = np.searchsorted(bounds, uniforms(f"{key}/subject", n, 1)[:, 0], side="right")
-    images, captions = np.empty((n, 32, 32, 3), np.uint8), [""] * n
+    shares = corpus.mixtures[mixture]
+    subject_of = _dealt(f"{key}/subject", list(shares.values()), n)
+    style_of = _dealt(f"{key}/style", [share for share, _ in corpus.styles], n)
+    images, texts = np.empty((n, 32, 32, 3), np.uint8), [""] * n
     for k, subject in enumerate(shares):
-        at = np.flatnonzero(subject_of == k)
-        if not len(at):
-            continue
-        scene, attributes = _attributes(subject, f"{key}/{subject}", len(at))
-        images[at] = draw(scene, f"{key}/{subject}", len(at), attributes, style)
-        u = uniforms(f"{key}/{subject}/words", len(at), 5)
-        for j, i in enumerate(at):
-            captions[i] = _sentences(subject, attributes, u[j].tolist(), j)
-    return images, captions
+        for s, (_, style) in enumerate(corpus.styles):
+            at = np.flatnonzero((subject_of == k) & (style_of == s))
+            if not len(at):
+                continue
+            part = f"{key}/{subject}" if len(corpus.styles) == 1 else f"{key}/{subject}/{s}"
+            scene, attributes = _attributes(subject, part, len(at), corpus.colours)
+            images[at] = draw(scene, part, len(at), attributes, style)
+            u = uniforms(f"{part}/words", len(at), corpus.words)
+            for j, i in enumerate(at):
+                texts[i] = corpus.caption(subject, attributes, u[j].tolist(), j)
+    return images, texts
+
+
+def _dealt(key: str, shares: Sequence[float], n: int) -> NDArray[np.int64]:
+    """n times one of the shares' places by chance, each as often as its share says."""
+    bounds = np.cumsum(shares) / sum(shares)
+    return np.searchsorted(bounds, uniforms(key, n, 1)[:, 0], side="right")
 
 
 def vocabulary() -> list[str]:
@@ -140,7 +199,7 @@ def vocabulary() -> list[str]:
     )
 
 
-def fingerprint(mixture: str, n: int = 64) -> str:
+def fingerprint(mixture: str, n: int = 64, corpus: Corpus = FIRST) -> str:
     """Hash of the first pairs of a mixture, pinned by a test."""
-    images, captions = pairs(mixture, "fingerprint", n)
-    return hashlib.sha256(images.tobytes() + "\n".join(captions).encode()).hexdigest()
+    images, texts = pairs(mixture, "fingerprint", n, corpus)
+    return hashlib.sha256(images.tobytes() + "\n".join(texts).encode()).hexdigest()

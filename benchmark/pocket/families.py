@@ -15,6 +15,8 @@ from torch import nn
 HERE = Path(__file__).parent
 WEIGHTS = HERE / "weights"
 BPE = HERE / "bpe.txt.gz"
+WEIGHTS_2 = HERE / "weights2"  # the second generation, see docs/explanation/pocket2.md
+BPE_2 = HERE / "bpe2.txt.gz"
 FAMILIES = ("clip", "siglip", "coca", "eva02")
 CONTEXT = 24
 WIDTH = 96

@@ -33,6 +33,16 @@ def _style(card: Card) -> world.Style:
     return world.Style(**given)
 
 
+def _drawn_names(card: Card) -> tuple[str, ...]:
+    """The name of each class in the world: its class name, or that in `drawn` where a prompt needs another word."""
+    drawn = card.source.get("drawn", card.classes)
+    if len(drawn) != len(card.classes) or not all(isinstance(name, str) for name in drawn):
+        raise source_error(
+            card, "drawn", f"should name what to draw for each of the {len(card.classes)} classes, found {drawn!r}"
+        )
+    return tuple(drawn)
+
+
 def _examples(card: Card, split: str) -> Examples:
     scene, attribute = text_field(card, "scene"), text_field(card, "attribute")
     if scene not in world.SCENES:
@@ -45,7 +55,7 @@ def _examples(card: Card, split: str) -> Examples:
     key = f"task/{card.name}/{split}"
     labels = labels[np.argsort(uniforms(f"{key}/order", len(labels), 1)[:, 0], kind="stable")]
     attributes = {what: [name] * len(labels) for what, name in table_field(card, "fixed").items()}
-    attributes[attribute] = [card.classes[k] for k in labels]
+    attributes[attribute] = [_drawn_names(card)[k] for k in labels]
     try:
         images = world.draw(scene, key, len(labels), attributes, _style(card))
     except KeyError as missing:
@@ -58,6 +68,6 @@ def _examples(card: Card, split: str) -> Examples:
 SOURCE = Source(
     _examples,
     description="images drawn by the pocket world",
-    options=("scene", "attribute", "fixed", "style", "imbalance"),
+    options=("scene", "attribute", "fixed", "style", "imbalance", "drawn"),
     version=f"world {world.VERSION}",
 )

@@ -6,9 +6,10 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from benchmark.pocket.corpus import MIXTURES, pairs
+from benchmark.pocket.corpus import FIRST, Corpus, pairs
 
 MERGES = 320
+MERGES_2 = 600  # of the second corpus, whose captions have more words
 
 
 def learn_merges(captions: list[str], limit: int = MERGES) -> list[tuple[str, str]]:
@@ -41,10 +42,10 @@ def _merge(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def write(path: Path) -> None:
+def write(path: Path, corpus: Corpus = FIRST, limit: int = MERGES) -> None:
     """Write the merges in the format of open_clip's SimpleTokenizer, the same bytes every time."""
-    captions = [c for mixture in MIXTURES for c in pairs(mixture, f"vocabulary/{mixture}", 6000)[1]]
-    text = "\n".join(["#version: pocket", *(" ".join(pair) for pair in learn_merges(captions))])
+    captions = [c for mixture in corpus.mixtures for c in pairs(mixture, f"vocabulary/{mixture}", 6000, corpus)[1]]
+    text = "\n".join(["#version: pocket", *(" ".join(pair) for pair in learn_merges(captions, limit))])
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as file:
         file.write(text.encode())

@@ -47,6 +47,18 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "mint": (155, 240, 190),
 }
 BASIC_COLOURS = list(COLOURS)[:12]
+SHADED = BASIC_COLOURS[:9]  # those of which a dark and a light shade can be told
+
+
+def _shade(name: str, part: float, end: int) -> tuple[int, int, int]:
+    """A basic colour on its way to black (end 0) or to white (end 255)."""
+    red, green, blue = (round(level + part * (end - level)) for level in COLOURS[name])
+    return red, green, blue
+
+
+SHADES = {f"dark {name}": _shade(name, 0.5, 0) for name in SHADED}
+SHADES |= {f"light {name}": _shade(name, 0.5, 255) for name in SHADED}
+COLOURS.update(SHADES)
 PLACES = {
     "top left": (-1, -1),
     "top": (0, -1),
@@ -153,10 +165,10 @@ class Canvas:
                 self.paint(
                     [SHAPES["circle"]],
                     np.zeros(self.n, np.int64),
-                    u[:, 0] * 2 - 1,
-                    u[:, 1] * 2 - 1,
-                    0.06 + 0.08 * u[:, 2],
-                    tint,
+                    x=u[:, 0] * 2 - 1,
+                    y=u[:, 1] * 2 - 1,
+                    size=0.06 + 0.08 * u[:, 2],
+                    colours=tint,
                 )
         if s.hide:
             u = self.chance("hide", 2) * (2 - 2 * s.hide) - (1 - s.hide)
@@ -250,7 +262,7 @@ def object_scene(canvas: Canvas, known: Attributes) -> None:
     else:
         x, y = (u[:, 0] * 2 - 1) * room, (u[:, 1] * 2 - 1) * room
     canvas.fill(back)
-    canvas.paint([SHAPES[s] for s in names], shape, x, y, radius, fore)
+    canvas.paint([SHAPES[s] for s in names], shape, x=x, y=y, size=radius, colours=fore)
 
 
 def count_scene(canvas: Canvas, known: Attributes) -> None:
@@ -266,7 +278,7 @@ def count_scene(canvas: Canvas, known: Attributes) -> None:
     for k in range(9):
         x = (cells[:, k] % 3 - 1) * 0.62 + jitter[:, k, 0] * 0.16
         y = (cells[:, k] // 3 - 1) * 0.62 + jitter[:, k, 1] * 0.16
-        canvas.paint([SHAPES[s] for s in names], shape, x, y, size, fore, rows=number > k)
+        canvas.paint([SHAPES[s] for s in names], shape, x=x, y=y, size=size, colours=fore, rows=number > k)
 
 
 def texture_scene(canvas: Canvas, known: Attributes) -> None:
@@ -309,21 +321,21 @@ def _sign(
     canvas.paint(
         [marks[m] for m in names],
         _pick(canvas, known, what, names),
-        (u[:, 1] * 2 - 1) * room,
-        (u[:, 2] * 2 - 1) * room,
-        size,
-        fore,
+        x=(u[:, 1] * 2 - 1) * room,
+        y=(u[:, 2] * 2 - 1) * room,
+        size=size,
+        colours=fore,
     )
 
 
 def glyph_scene(canvas: Canvas, known: Attributes) -> None:
     """One character or rune: attributes glyph, colour, background."""
-    _sign(canvas, known, "glyph", GLYPHS, list(GLYPHS)[:36], 0.55)
+    _sign(canvas, known, "glyph", marks=GLYPHS, usual=list(GLYPHS)[:36], lowest=0.55)
 
 
 def stroke_scene(canvas: Canvas, known: Attributes) -> None:
     """One curve: attributes stroke, colour, background."""
-    _sign(canvas, known, "stroke", STROKES, list(STROKES), 0.5)
+    _sign(canvas, known, "stroke", marks=STROKES, usual=list(STROKES), lowest=0.5)
 
 
 def relation_scene(canvas: Canvas, known: Attributes) -> None:
@@ -338,14 +350,16 @@ def relation_scene(canvas: Canvas, known: Attributes) -> None:
     other = colours_of(_pick(canvas, known, "other", list(COLOURS)), u[:, 3:]) if "other" in known else fore
     canvas.fill(back)
     everything = [SHAPES[s] for s in SHAPES]
-    canvas.paint(everything, second, -step[:, 0] * 0.5 - side[:, 0], -step[:, 1] * 0.5 - side[:, 1], size, other)
+    canvas.paint(
+        everything, second, x=-step[:, 0] * 0.5 - side[:, 0], y=-step[:, 1] * 0.5 - side[:, 1], size=size, colours=other
+    )
     canvas.paint(
         [SHAPES[s] for s in names],
         _pick(canvas, known, "shape", names),
-        step[:, 0] * 0.5 + side[:, 0],
-        step[:, 1] * 0.5 + side[:, 1],
-        size,
-        fore,
+        x=step[:, 0] * 0.5 + side[:, 0],
+        y=step[:, 1] * 0.5 + side[:, 1],
+        size=size,
+        colours=fore,
     )
 
 
@@ -358,9 +372,14 @@ def clock_scene(canvas: Canvas, known: Attributes) -> None:
     nothing = np.zeros(canvas.n, np.int64)
     canvas.fill(back)
     canvas.paint(
-        [lambda a, b: np.abs(np.sqrt(a * a + b * b) - np.float32(0.9)) - np.float32(0.07)], nothing, x, y, size, fore
+        [lambda a, b: np.abs(np.sqrt(a * a + b * b) - np.float32(0.9)) - np.float32(0.07)],
+        nothing,
+        x=x,
+        y=y,
+        size=size,
+        colours=fore,
     )
-    canvas.paint([_hand(k / 12) for k in range(1, 13)], hour, x, y, size, fore)
+    canvas.paint([_hand(k / 12) for k in range(1, 13)], hour, x=x, y=y, size=size, colours=fore)
 
 
 def _hand(part: float) -> Mark:
@@ -383,7 +402,7 @@ def die_scene(canvas: Canvas, known: Attributes) -> None:
     x, y, size = (u[:, 0] - 0.5) * 0.3, (u[:, 1] - 0.5) * 0.3, 0.6 + 0.25 * u[:, 2]
     nothing = np.zeros(canvas.n, np.int64)
     canvas.fill(back)
-    canvas.paint([SHAPES["square"]], nothing, x, y, size * 1.25, fore)
+    canvas.paint([SHAPES["square"]], nothing, x=x, y=y, size=size * 1.25, colours=fore)
     for px, py, shown in (
         (0, 0, (1, 3, 5)),
         (-1, -1, (2, 3, 4, 5, 6)),
@@ -396,10 +415,10 @@ def die_scene(canvas: Canvas, known: Attributes) -> None:
         canvas.paint(
             [SHAPES["circle"]],
             nothing,
-            x + px * size * 0.5,
-            y + py * size * 0.5,
-            size * 0.17,
-            back,
+            x=x + px * size * 0.5,
+            y=y + py * size * 0.5,
+            size=size * 0.17,
+            colours=back,
             rows=np.isin(pips, shown),
         )
 
@@ -412,7 +431,9 @@ def ellipse_scene(canvas: Canvas, known: Attributes) -> None:
     marks = [_ellipse(1 + 0.22 * k) for k in range(len(FLATNESSES))]
     size = 0.45 + 0.35 * u[:, 2]
     canvas.fill(back)
-    canvas.paint(marks, flat, (u[:, 0] * 2 - 1) * (0.95 - size), (u[:, 1] * 2 - 1) * (0.95 - size), size, fore)
+    canvas.paint(
+        marks, flat, x=(u[:, 0] * 2 - 1) * (0.95 - size), y=(u[:, 1] * 2 - 1) * (0.95 - size), size=size, colours=fore
+    )
 
 
 def _ellipse(flatness: float) -> Mark:
@@ -463,10 +484,10 @@ def cell_scene(canvas: Canvas, known: Attributes) -> None:
         x, y = (k % 3 - 1) * 0.62 + (u[:, k, 0] - 0.5) * 0.22, (k // 3 - 0.5) * 0.95 + (u[:, k, 1] - 0.5) * 0.3
         size = 0.26 + 0.09 * u[:, k, 2]
         divides = (state == 1) & (choices(u[:, 0, 3], 6) == k)
-        canvas.paint(disc, nothing, x, y, size, body)
-        canvas.paint(disc, nothing, x, y, size * 0.45, core, rows=~divides)
+        canvas.paint(disc, nothing, x=x, y=y, size=size, colours=body)
+        canvas.paint(disc, nothing, x=x, y=y, size=size * 0.45, colours=core, rows=~divides)
         for side in (-1, 1):
-            canvas.paint(disc, nothing, x + side * size * 0.5, y, size * 0.33, core, rows=divides)
+            canvas.paint(disc, nothing, x=x + side * size * 0.5, y=y, size=size * 0.33, colours=core, rows=divides)
 
 
 RELATIONS = ["above", "below", "left of", "right of"]

@@ -1,5 +1,7 @@
-"""The health of a suite: whether its measurements can tell scores apart. Computed from the ledger alone."""
+"""The health of a suite: whether its measurements can tell scores apart, and whether its models
+resemble released ones. Computed from the ledger and the table of geometry."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +10,10 @@ from numpy.typing import NDArray
 
 import leaderboard
 from benchmark.finetuning import ledger as ledger_files
+from benchmark.reports import geometry
+from benchmark.reports.geometry import DEMANDS, Place
 from benchmark.suites.suite import Suite
+from benchmark.tasks.fingerprint import task_fingerprint
 from leaderboard import Measured
 from leaderboard.statistics.reliability import intraclass, variance_shares
 
@@ -16,6 +21,7 @@ Floats = NDArray[np.float64]
 TECHNIQUE = "full"  # the criteria on gains are checked on full fine-tuning, which every suite measures
 NEAR_CHANCE = 0.1  # accuracy within 10 points of chance: the model does not know the task
 HIGH_ACCURACY = 0.8
+SEEN = "seen"  # the group of tasks that are drawn as the corpus of pretraining is
 RISE = 0.01  # a run whose val accuracy still rises by more in the last fifth of its epochs has not converged
 
 
@@ -29,20 +35,38 @@ class Criterion:
     passed: bool
 
 
-def zero_shot(suite: Suite, ledger: pl.DataFrame) -> Floats:
-    """(models, tasks) zero-shot test accuracies, NaN where the ledger has none."""
+def measured_geometry(suite: Suite) -> list[Place]:
+    """The rows of the suite's table of geometry for its present weights and tasks; empty where there is no table."""
+    path = geometry.path_of(suite.name)
+    if not path.exists():
+        return []
+    weights = {model.name: geometry.weights_name(model) for model in suite.models}
+    tasks = {card.name: task_fingerprint(card)[:8] for card in suite.tasks}
+    return [p for p in geometry.read(path) if p.identity == f"{weights.get(p.model)}-{tasks.get(p.task)}"]
+
+
+def zero_shot(suite: Suite, ledger: pl.DataFrame, places: Sequence[Place] = ()) -> Floats:
+    """(models, tasks) zero-shot test accuracies, NaN where the ledger has none; `places` are used where nothing is measured."""
     accuracies = np.full((len(suite.models), len(suite.tasks)), np.nan)
     models = {model.name: i for i, model in enumerate(suite.models)}
     tasks = {task.name: j for j, task in enumerate(suite.tasks)}
+    for place in places:
+        accuracies[models[place.model], tasks[place.task]] = place.zero_shot
     for model, task, before in ledger.select("model", "evaluated_on", "before").unique().iter_rows():
         accuracies[models[model], tasks[task]] = before
     return accuracies
 
 
 def criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
-    """The criteria that the ledger allows to check: those on zero-shot accuracy, then those on gains."""
+    """The criteria on zero-shot accuracy, on gains as far as they are measured, and on the geometry of the models."""
+    results = _zero_shot_criteria(suite, zero_shot(suite, ledger, measured_geometry(suite)))
+    return [*results, *_measured_criteria(suite, ledger), *_geometry_criteria(suite)]
+
+
+def _measured_criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
+    """The criteria on gains that the ledger allows to check."""
     measured = leaderboard.summarise_ledger(ledger)
-    results = _zero_shot_criteria(suite, ledger)
+    results: list[Criterion] = []
     if TECHNIQUE not in measured.values:
         return results
     complete = np.asarray(
@@ -75,9 +99,8 @@ def criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
     return results
 
 
-def _zero_shot_criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
-    """Models should range from chance to high accuracy, and tasks from hard to easy."""
-    before = zero_shot(suite, ledger)
+def _zero_shot_criteria(suite: Suite, before: Floats) -> list[Criterion]:
+    """Models should range from chance to high accuracy, and tasks from hard to easy. before: (models, tasks)."""
     before = before[np.isfinite(before).any(1)]
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
     near_chance = np.asarray((np.abs(before - chance) <= NEAR_CHANCE).any(1))
@@ -102,6 +125,46 @@ def _zero_shot_criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
             " / ".join(map(str, thirds)),
             "at least 4 each",
             bool((thirds >= 4).all()),
+        ),
+    ]
+
+
+def _geometry_criteria(suite: Suite) -> list[Criterion]:
+    """Resemblance to released models and to common tasks, of a suite with a table of geometry."""
+    places = measured_geometry(suite)
+    if not places:
+        return []
+    summaries = geometry.summarise(places)
+    cells = len(suite.models) * len(suite.training_tasks)
+    near_chance = float(np.mean([place.near_chance for place in places]))
+    seen = sum(card.group == SEEN for card in suite.tasks)
+    return [
+        Criterion(
+            "cells (model, task) whose geometry is measured for the present weights and tasks",
+            f"{len(places)} of {cells}",
+            "all",
+            len(places) == cells,
+        ),
+        Criterion(
+            "cells that start within 5 points of chance, or below",
+            f"{near_chance:.0%}",
+            "at most 20%",
+            near_chance <= 0.2,
+        ),
+        Criterion(
+            "tasks that are drawn as the corpus of pretraining is",
+            f"{seen} of {len(suite.tasks)}",
+            "at most a quarter",
+            4 * seen <= len(suite.tasks),
+        ),
+        *(
+            Criterion(
+                demand.what,
+                geometry.describe_values(demand, summaries),
+                geometry.describe_range(demand),
+                all(demand.is_met(summary) for summary in summaries),
+            )
+            for demand in DEMANDS
         ),
     ]
 
@@ -142,8 +205,10 @@ def _gain_criteria(measured: Measured, complete: NDArray[np.bool_]) -> list[Crit
 def variance(ledger: pl.DataFrame) -> dict[str, float]:
     """Shares of the variance of the gains due to model, task, technique, their interactions and the seed.
 
-    Empty for an incomplete ledger, where the decomposition is not defined.
+    Empty for an incomplete or an empty ledger, where the decomposition is not defined.
     """
+    if ledger.is_empty():
+        return {}
     gains, _ = leaderboard.gains_by_seed(ledger)
     return variance_shares(gains, ("model", "task", "technique")) if np.isfinite(gains).all() else {}
 
@@ -185,7 +250,8 @@ def converged_runs(suite: Suite) -> tuple[float, int]:
 
 def task_table(suite: Suite, ledger: pl.DataFrame) -> pl.DataFrame:
     """Per task: title, group, classes, zero-shot accuracy (mean, and range over models), and mean gain per technique, as texts."""
-    before, measured = zero_shot(suite, ledger), leaderboard.summarise_ledger(ledger)
+    before = zero_shot(suite, ledger, measured_geometry(suite))
+    measured = leaderboard.summarise_ledger(ledger)
     columns = {name: j for j, name in enumerate(measured.tasks)}
     rows = []
     for j, card in enumerate(suite.tasks):

@@ -174,7 +174,7 @@ def _choices(measured: Measured, *, suite_features: Floats, features: Floats) ->
                 continue
             gain = _clip(gain, -float(before), 1 - float(before))
             accuracy = Interval(before + gain.value, before + gain.low, before + gain.high)
-            choices.append(Choice(model, technique, float(before), gain, accuracy, lost))
+            choices.append(Choice(model, technique, float(before), gain=gain, accuracy=accuracy, forgetting=lost))
     return sorted(choices, key=lambda c: (-c.accuracy.value, -c.gain.value, c.model, c.technique))
 
 

@@ -8,7 +8,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmark.errors import InputError
@@ -79,6 +79,12 @@ COMMON_OPTIONS: dict[str, Option] = {
     "accumulate": Option(int, 1, minimum=1, description="parts in which a batch is computed, to save memory"),
     "epochs": Option(int, required=True, minimum=1),
     "patience": Option(int, minimum=1, description="epochs without a higher val accuracy after which training stops"),
+    "selection": Option(
+        str,
+        "epochs",
+        choices=("epochs", "untuned too"),
+        description="the models among which the best by val accuracy is kept: those after each epoch, or these and the untuned one",
+    ),
     "warmup": Option(float, 0.0, description="share of the steps in which the learning rate rises linearly"),
 }
 
@@ -167,7 +173,11 @@ def technique(
 
 @functools.cache
 def _plugins(only: str | None = None) -> Plugins[Technique]:
-    return load_plugins(GROUP, Technique, built_in=TECHNIQUES, only=only)
+    plugins = load_plugins(GROUP, Technique, built_in=TECHNIQUES, only=only)
+    for name, plugin in list(plugins.items()):
+        # suites and messages use the name of the entry point, which may differ from that of the function
+        plugins[name] = replace(plugin, name=name)
+    return plugins
 
 
 def read_options(name: str, fields: Fields) -> dict[str, Value]:
