@@ -6,16 +6,17 @@ from typing import Any
 
 
 def parallel(calls: Iterable[Any], jobs: int, ordered: bool = True) -> Iterator[Any]:
-    """The results of joblib's delayed calls, each as soon as it is there, or in the order of the calls.
+    """Run joblib's delayed calls in `jobs` processes, and yield their results.
 
-    Control-C reaches this process alone, which ends its workers: they are started while SIGINT is blocked, and inherit that.
+    ordered: in the order of the calls; otherwise each result as soon as it is there.
     """
     from joblib import Parallel
 
-    how = "generator" if ordered else "generator_unordered"
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    order = "generator" if ordered else "generator_unordered"
+    # Workers start while SIGINT is blocked, and inherit that: Control-C interrupts this process alone, which then ends its workers.
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        results: Iterator[Any] = Parallel(n_jobs=jobs, return_as=how, batch_size=1, pre_dispatch="2*n_jobs")(calls)
+        results: Iterator[Any] = Parallel(n_jobs=jobs, return_as=order, batch_size=1, pre_dispatch="2*n_jobs")(calls)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
     yield from results

@@ -34,7 +34,7 @@ def audit(
     check_conditions(part, planned)
     recorded: dict[Run, dict[str, float]] = {}
     for model in part.models:
-        for *run, task, after in ledger.rows(suite.ledger, model.name).drop("before").iter_rows():
+        for *run, task, after in ledger.read_rows(suite.ledger, model.name).drop("before").iter_rows():
             recorded.setdefault(Run(*run), {})[task] = after
     candidates = [run for run in planned if run in recorded]
     if not candidates:

@@ -35,7 +35,7 @@ def check_conditions(suite: Suite, planned: Sequence[Run]) -> None:
                 f"{ledger.rows_path(suite.ledger, model.name)}: run {_name(run)} is missing rows, as an interruption leaves it",
                 "`python -m benchmark measure` completes it",
             )
-        recorded = ledger.runs(suite.ledger, model.name)
+        recorded = ledger.read_notes(suite.ledger, model.name)
         for run in planned:
             if run in recorded:
                 now = current[run.model, run.technique, run.trained_on]

@@ -45,7 +45,7 @@ def time_estimate(suite: Suite, pending: Sequence[Run], jobs: int) -> str:
     """
     seconds: dict[str, list[float]] = {}
     for model in suite.models:
-        for run, notes in ledger.runs(suite.ledger, model.name).items():
+        for run, notes in ledger.read_notes(suite.ledger, model.name).items():
             seconds.setdefault(run.technique, []).append(notes["seconds"])
     if not seconds or not pending:
         return ""

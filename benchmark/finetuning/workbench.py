@@ -1,4 +1,4 @@
-"""Everything a technique needs of one model and its suite, loaded once per process."""
+"""The workbench: the data and the model of a suite that a technique reads, each loaded once per process and on first use."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -19,44 +19,54 @@ if TYPE_CHECKING:
     from benchmark.models.encoder import Encoder
 
 Tensor = torch.Tensor
-HELD = 2 * 2**30  # bytes of decoded images that a workbench keeps
+PIXEL_MEMORY = 2 * 2**30  # bytes of decoded images that a workbench keeps in memory
 
 
 def average_templates(texts: Tensor, templates: int) -> Tensor:
-    """Class-major prompt embeddings (C*templates, D) to one unit embedding per class (C, D)."""
+    """The class-text embeddings (C, D): unit rows along the mean over the templates.
+
+    texts: unit prompt embeddings (C * templates, D), class by class.
+    """
     if templates == 1:
         return texts
     return F.normalize(texts.unflatten(0, (-1, templates)).mean(1), dim=-1)
 
 
 class Pixels:
-    """The images of a split as the model takes them, uint8 (n, 3, S, S) by rows: kept where they fit into `room` bytes, else decoded when asked for."""
+    """The images of one split at the input size of the model, indexed by rows: uint8 (n, 3, S, S).
 
-    def __init__(self, encoder: "Encoder", examples: Examples, room: int) -> None:
+    limit: bytes. If the whole split fits, it is decoded once and stays in memory; otherwise each access decodes its rows.
+    """
+
+    def __init__(self, encoder: "Encoder", examples: Examples, limit: int) -> None:
         self.encoder, self.examples = encoder, examples
-        size = 3 * encoder.size**2 * len(examples.labels)
-        self.held = encoder.pixels(examples) if size <= room else None
-        self.bytes = size if self.held is not None else 0
+        size = 3 * encoder.size**2 * len(examples.labels)  # of N images with 3 channels of S x S bytes
+        self.in_memory = encoder.pixels(examples) if size <= limit else None
+        self.bytes_in_memory = size if self.in_memory is not None else 0
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
-        if self.held is not None:
-            return self.held[rows]
+        if self.in_memory is not None:
+            return self.in_memory[rows]
         images = self.examples.images
-        chosen = images[rows] if isinstance(rows, slice) else [images[i] for i in rows.tolist()]
-        return self.encoder.pixels(Examples(chosen, np.zeros(len(chosen), np.int64)))
+        selected = images[rows] if isinstance(rows, slice) else [images[i] for i in rows.tolist()]
+        labels = np.zeros(len(selected), np.int64)  # `Examples` has labels; the encoder does not read them
+        return self.encoder.pixels(Examples(selected, labels))
 
-    def parts(self, most: int) -> Iterator[Tensor]:
-        """All rows in order, at most so many at a time."""
-        for start in range(0, len(self.examples.labels), most):
-            yield self[start : start + most]
+    def parts(self, size: int) -> Iterator[Tensor]:
+        """All rows in order, at most `size` at a time."""
+        for start in range(0, len(self.examples.labels), size):
+            yield self[start : start + size]
 
     def embeddings(self, encoder: "Encoder") -> Tensor:
-        """(N, D) as an encoder like this one, perhaps tuned, gives them."""
-        found = encoder.encode(self.examples.images)["image"] if self.held is None else encoder.encode_images(self.held)
-        return torch.from_numpy(found)
+        """Unit image embeddings (N, D) under an encoder with the same preprocessing, for example a fine-tuned copy."""
+        if self.in_memory is None:
+            return torch.from_numpy(encoder.encode(self.examples.images)["image"])
+        return torch.from_numpy(encoder.encode_images(self.in_memory))
 
 
 class Workbench:
+    """What a technique reads of one model and the tasks of its suite. Embeddings of the untuned model come from the cache."""
+
     def __init__(self, model: Model, tasks: Sequence[Card], cache: Cache) -> None:
         self.model, self.tasks = model, tuple(tasks)
         self._embedder = Embedder(model, cache)
@@ -67,6 +77,7 @@ class Workbench:
 
     @property
     def encoder(self) -> "Encoder":
+        """The untuned model. A technique that changes it works on a copy."""
         return self._embedder.encoder
 
     def _load(self, card: Card, split: str) -> Examples:
@@ -75,22 +86,24 @@ class Workbench:
         return self._examples[card.name, split]
 
     def pixels(self, card: Card, split: str) -> Pixels:
+        """The images of a split. Splits stay in memory in the order of their first use, up to `PIXEL_MEMORY` bytes together."""
         if (card.name, split) not in self._pixels:
-            room = HELD - sum(pixels.bytes for pixels in self._pixels.values())
-            self._pixels[card.name, split] = Pixels(self.encoder, self._load(card, split), room)
+            limit = PIXEL_MEMORY - sum(pixels.bytes_in_memory for pixels in self._pixels.values())
+            self._pixels[card.name, split] = Pixels(self.encoder, self._load(card, split), limit)
         return self._pixels[card.name, split]
 
     def labels(self, card: Card, split: str) -> Tensor:
+        """Labels, int64 (N,), in 0..C-1."""
         return torch.from_numpy(self._load(card, split).labels)
 
     def embeddings(self, card: Card, split: str) -> Tensor:
-        """Cached unit image embeddings, float32 (N, D)."""
+        """Unit image embeddings, float32 (N, D), from the cache."""
         if (card.name, split) not in self._embeddings:
             self._embeddings[card.name, split] = torch.from_numpy(self._embedder.images(card, split)["image"])
         return self._embeddings[card.name, split]
 
     def texts(self, card: Card) -> Tensor:
-        """Cached unit class embeddings, float32 (C, D)."""
+        """Unit class-text embeddings, float32 (C, D), from the cache."""
         if card.name not in self._texts:
             texts = torch.from_numpy(self._embedder.texts(card.prompts())["text"])
             self._texts[card.name] = average_templates(texts, len(card.templates))
@@ -98,31 +111,36 @@ class Workbench:
 
     @cached_property
     def width(self) -> int:
+        """D, the dimension of the embeddings."""
         return self.texts(self.tasks[0]).shape[1]
 
     @cached_property
     def scale(self) -> float:
+        """The factor of the similarities: logits are scale * image @ text.T + bias."""
         return float(self._embedder.texts(self.tasks[0].prompts())["logit_scale"])
 
     @cached_property
     def bias(self) -> float:
+        """The bias of the logits, of sigmoid models; 0 for the others."""
         return float(self._embedder.texts(self.tasks[0].prompts())["logit_bias"])
 
     @cached_property
     def before(self) -> dict[str, float]:
-        """Zero-shot test accuracy on every task."""
+        """Zero-shot test accuracy on every task, 0 to 1."""
         return {card.name: self.zero_shot_accuracy(card, "test") for card in self.tasks}
 
     def zero_shot_accuracy(self, card: Card, split: str) -> float:
-        """Accuracy of the model before fine-tuning on a split of a task."""
+        """Accuracy of the untuned model on a split of a task, 0 to 1."""
+        # without scale and bias, which do not change the largest logit
         predicted = (self.embeddings(card, split) @ self.texts(card).T).argmax(1)
         return float((predicted == self.labels(card, split)).double().mean())
 
     def accuracies(self, encoder: "Encoder") -> dict[str, float]:
-        """Test accuracy of a tuned encoder on every task, each through its own prompts."""
+        """Test accuracy of a fine-tuned encoder on every task, 0 to 1, with the prompts of each task."""
         result = {}
         for card in self.tasks:
             images = self.pixels(card, "test").embeddings(encoder)
             texts = average_templates(torch.from_numpy(encoder.encode_texts(card.prompts())), len(card.templates))
-            result[card.name] = float(((images @ texts.T).argmax(1) == self.labels(card, "test")).double().mean())
+            predicted = (images @ texts.T).argmax(1)
+            result[card.name] = float((predicted == self.labels(card, "test")).double().mean())
         return result

@@ -242,7 +242,7 @@ def converged_runs(suite: Suite) -> tuple[float, int]:
     """The share of runs whose val accuracy rises by less than RISE over the last fifth of the epochs, and the number of runs."""
     rises = []
     for model in suite.models:
-        for notes in ledger_files.runs(suite.ledger, model.name).values():
+        for notes in ledger_files.read_notes(suite.ledger, model.name).values():
             curve = notes["val"]
             rises.append(curve[-1] - curve[max(0, int(len(curve) * 0.8) - 1)])
     return (float(np.mean(np.array(rises) < RISE)), len(rises)) if rises else (0.0, 0)

@@ -8,7 +8,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmark.errors import InputError
@@ -173,7 +173,11 @@ def technique(
 
 @functools.cache
 def _plugins(only: str | None = None) -> Plugins[Technique]:
-    return load_plugins(GROUP, Technique, built_in=TECHNIQUES, only=only)
+    plugins = load_plugins(GROUP, Technique, built_in=TECHNIQUES, only=only)
+    for name, plugin in list(plugins.items()):
+        # suites and messages use the name of the entry point, which may differ from that of the function
+        plugins[name] = replace(plugin, name=name)
+    return plugins
 
 
 def read_options(name: str, fields: Fields) -> dict[str, Value]:

@@ -334,7 +334,7 @@ def test_large_splits_are_decoded_on_demand(measured: Path, monkeypatch: pytest.
 
     loaded = suite.load(str(measured / "small.toml"))
     in_memory = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache"))
-    monkeypatch.setattr(workbench, "HELD", 0)
+    monkeypatch.setattr(workbench, "PIXEL_MEMORY", 0)
     on_demand = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache"))
     card, rows = loaded.tasks[0], torch.tensor([3, 1, 11])
     assert torch.equal(in_memory.pixels(card, "test")[rows], on_demand.pixels(card, "test")[rows])

@@ -46,7 +46,7 @@ def test_the_ledger_holds_every_run_on_every_task(measured: Path) -> None:
     for row in rows.filter(model=loaded.models[0].name).iter_rows(named=True):
         assert row["before"] == pytest.approx(bench.before[row["evaluated_on"]], abs=1e-6)
     assert (rows["after"] != rows["before"]).any()
-    notes = ledger.runs(measured / "gains", "clip-things")[Run("clip-things", "full", 0, "two_colours")]
+    notes = ledger.read_notes(measured / "gains", "clip-things")[Run("clip-things", "full", 0, "two_colours")]
     assert {"options", "steps", "seconds", "device", "versions", "model_fingerprint", "task_fingerprint", "val"} <= set(
         notes
     )

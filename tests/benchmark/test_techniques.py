@@ -1,4 +1,4 @@
-"""Fine-tuning: what moves, what is kept, and that it learns."""
+"""Techniques: they learn, and change exactly the declared parameters; their options and plugins."""
 
 import copy
 import importlib.metadata
@@ -55,7 +55,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("model", ["clip-things", "siglip-signs"])
 @pytest.mark.parametrize(("name", "options"), OPTIONS.items())
-def test_a_technique_learns_and_leaves_the_model_alone(
+def test_technique_learns_and_does_not_change_the_untuned_model(
     model: str, name: str, options: Mapping[str, float], small_suite: Path, shared_cache: Path
 ) -> None:
     b = bench(small_suite, shared_cache, model)
@@ -109,7 +109,7 @@ def expected(family: str, technique: str, names: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("model", FAMILIES)
 @pytest.mark.parametrize("name", ["full", "bitfit", "attention", "lora"])
-def test_exactly_what_a_technique_names_moves(
+def test_technique_changes_exactly_its_parameters(
     model: str, name: str, small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = bench(small_suite, shared_cache, model)
@@ -137,7 +137,7 @@ def test_exactly_what_a_technique_names_moves(
 
 
 @pytest.mark.parametrize("model", FAMILIES)
-def test_lora_starts_as_the_identity_and_folds_to_what_it_was(
+def test_lora_starts_as_the_identity_and_folds_into_the_weights(
     model: str, small_suite: Path, shared_cache: Path
 ) -> None:
     b = bench(small_suite, shared_cache, model)
@@ -155,7 +155,7 @@ def test_lora_starts_as_the_identity_and_folds_to_what_it_was(
     assert set(module.state_dict()) == set(b.encoder.model.state_dict())
 
 
-def test_a_run_is_the_same_whether_or_not_its_process_had_the_model(
+def test_run_does_not_depend_on_when_the_model_was_loaded(
     small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loading a model draws random numbers; what a technique draws must not hang on that."""
@@ -173,7 +173,7 @@ def test_a_run_is_the_same_whether_or_not_its_process_had_the_model(
 
 
 @pytest.mark.parametrize("model", FAMILIES)
-def test_attention_can_leave_the_biases(model: str, small_suite: Path, shared_cache: Path) -> None:
+def test_attention_without_biases_trains_weights_only(model: str, small_suite: Path, shared_cache: Path) -> None:
     b = bench(small_suite, shared_cache, model)
     names = {id(p): name for name, p in b.encoder.model.named_parameters()}
     whole, weights = (
@@ -183,7 +183,7 @@ def test_attention_can_leave_the_biases(model: str, small_suite: Path, shared_ca
     assert weights < whole
 
 
-def test_low_rank_is_the_scaled_product_on_its_bands() -> None:
+def test_low_rank_adds_the_scaled_product_to_its_bands() -> None:
     weight = torch.randn(12, 5)
     low = LowRank(weight, (0, 2), rank=2, scale=0.5)
     assert 0.015 < float(LowRank(torch.zeros(30, 500), (0,), rank=8, scale=1.0, deviation=0.02).down.std()) < 0.025
@@ -197,7 +197,7 @@ def test_low_rank_is_the_scaled_product_on_its_bands() -> None:
 
 @pytest.mark.parametrize("model", FAMILIES)
 @pytest.mark.parametrize("name", ["clip_adapter", "linear_probe"])
-def test_techniques_on_frozen_embeddings_train_their_own_parts_alone(
+def test_techniques_on_frozen_embeddings_train_only_their_own_parameters(
     model: str, name: str, small_suite: Path, shared_cache: Path
 ) -> None:
     b = bench(small_suite, shared_cache, model)
@@ -212,7 +212,7 @@ def test_techniques_on_frozen_embeddings_train_their_own_parts_alone(
         }
 
 
-def test_a_technique_that_finds_nothing_to_train_says_so(
+def test_technique_without_parameters_to_train_is_reported(
     small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = bench(small_suite, shared_cache)
@@ -223,7 +223,7 @@ def test_a_technique_that_finds_nothing_to_train_says_so(
             TECHNIQUES[name](b, b.tasks[0], OPTIONS[name], 0)
 
 
-def test_the_adapter_encodes_no_image_again(
+def test_clip_adapter_reads_images_from_the_cache(
     small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = bench(small_suite, shared_cache)
@@ -235,14 +235,14 @@ def test_the_adapter_encodes_no_image_again(
     assert TECHNIQUES["clip_adapter"](b, b.tasks[0], ADAPTER, 0).steps == 30
 
 
-def test_seeds_decide(small_suite: Path, shared_cache: Path) -> None:
+def test_same_seed_repeats_a_run_and_another_changes_it(small_suite: Path, shared_cache: Path) -> None:
     b = bench(small_suite, shared_cache)
     one, two, other = (TECHNIQUES["clip_adapter"](b, b.tasks[1], ADAPTER, seed) for seed in (0, 0, 1))
     assert one == two
     assert one != other
 
 
-def test_the_loss_is_that_of_the_text_classifier(small_suite: Path, shared_cache: Path) -> None:
+def test_clip_adapter_of_ratio_zero_is_the_zero_shot_classifier(small_suite: Path, shared_cache: Path) -> None:
     """An adapter of ratio 0 is the model itself: its accuracies are the zero-shot ones."""
     b = bench(small_suite, shared_cache, "siglip-signs")
     assert b.bias != 0
@@ -287,14 +287,14 @@ def line(values: list[float], monkeypatch: pytest.MonkeyPatch, epochs: int) -> t
     return module, rates, seen
 
 
-def test_the_best_epoch_by_val_is_kept_the_earlier_of_equals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_epoch_with_the_highest_val_accuracy_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     module, _, seen = line([0.1, 0.7, 0.3, 0.7], monkeypatch, 4)
     assert module.weight[0, 0].item() == seen[1]
     assert len(set(seen)) == 4
     assert float(module.other) == 1
 
 
-def test_the_rate_warms_up_and_falls_as_a_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_learning_rate_warms_up_and_decays_as_a_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
     _, rates, _ = line([0.1] * 4, monkeypatch, 4)
     assert rates[:4] == pytest.approx([0.025, 0.05, 0.075, 0.1])
     assert rates[4:] == sorted(rates[4:], reverse=True)
@@ -318,7 +318,7 @@ def fitted(**options: float | str) -> tuple[torch.Tensor, list[float], int]:
     return module.weight.detach(), curve, steps
 
 
-def test_accumulated_parts_make_the_same_step() -> None:
+def test_accumulated_gradients_give_the_same_step() -> None:
     whole, _, steps = fitted()
     for parts in (2, 4, 6):
         again, _, same = fitted(accumulate=parts)
@@ -326,7 +326,7 @@ def test_accumulated_parts_make_the_same_step() -> None:
         assert torch.allclose(again, whole, atol=1e-6)
 
 
-def test_training_stops_early_where_val_no_longer_rises() -> None:
+def test_patience_stops_training() -> None:
     _, curve, steps = fitted(epochs=50, patience=3)
     best = curve.index(max(curve))
     assert len(curve) == best + 1 + 3 < 50
@@ -334,7 +334,7 @@ def test_training_stops_early_where_val_no_longer_rises() -> None:
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
-def test_mixed_precision_is_that_of_the_towers_alone(
+def test_mixed_precision_is_limited_to_the_towers(
     precision: str, dtype: torch.dtype, small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = bench(small_suite, shared_cache)
@@ -351,7 +351,7 @@ def test_mixed_precision_is_that_of_the_towers_alone(
 
 
 @pytest.mark.skipif(not torch.accelerator.is_available(), reason="there is no accelerator")
-def test_an_accelerator_is_used_and_embeds_the_same(
+def test_accelerator_is_used_and_gives_the_same_embeddings(
     small_suite: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     b = bench(small_suite, shared_cache)
@@ -364,7 +364,7 @@ def test_an_accelerator_is_used_and_embeds_the_same(
     np.testing.assert_allclose(here.encoder.encode_images(here.pixels(here.tasks[0], "test")[:]), there, atol=1e-4)
 
 
-def test_sgd_is_sgd_with_momentum() -> None:
+def test_sgd_step_matches_its_definition() -> None:
     weight, _, _ = fitted(optimizer="sgd", momentum=0.5, weight_decay=0.01, batch=23, epochs=1)
     x = torch.randn(23, 2, generator=torch.Generator().manual_seed(0))
     target = F.one_hot((x[:, 0] > 0).long(), 2).float()
@@ -409,7 +409,7 @@ def suite_with(small_suite: Path, tmp_path: Path, option: str) -> Path:
     return path
 
 
-def test_an_installed_package_adds_a_technique_with_options_of_its_own(
+def test_plugin_technique_has_its_own_options(
     install: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch, small_suite: Path, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "custom_package", types.SimpleNamespace(custom=custom))
@@ -431,7 +431,7 @@ def test_an_installed_package_adds_a_technique_with_options_of_its_own(
         ('strength = "x"', "field 'strength' should be a number, found 'x'"),
     ],
 )
-def test_an_invalid_option_of_a_plugin_is_reported(
+def test_invalid_option_of_a_plugin_is_reported(
     option: str,
     message: str,
     install: Callable[[str, str], None],
@@ -447,7 +447,7 @@ def test_an_invalid_option_of_a_plugin_is_reported(
     assert "[techniques.mine]" in str(caught.value)
 
 
-def test_a_broken_technique_plugin_is_reported(install: Callable[[str, str], None]) -> None:
+def test_broken_technique_plugin_is_reported(install: Callable[[str, str], None]) -> None:
     install("lora", "benchmark.finetuning.techniques.linear_probe:linear_probe")
     with pytest.raises(InputError, match=r"technique 'lora \(.*\)': .* has the same name as"):
         load_techniques()
@@ -464,7 +464,7 @@ def test_templates_are_averaged_per_class() -> None:
     assert torch.equal(average_templates(texts, 1), texts)
 
 
-def test_pixels_go_through_the_models_own_preprocessing(small_suite: Path, shared_cache: Path) -> None:
+def test_pixels_match_the_preprocessing_of_the_model(small_suite: Path, shared_cache: Path) -> None:
     from PIL import Image
 
     b = bench(small_suite, shared_cache)
@@ -488,7 +488,7 @@ def test_declarations_are_read_without_torch() -> None:
     assert done.stdout.split() == list(BUILT_IN)
 
 
-def test_every_technique_of_the_suites_is_known() -> None:
+def test_suites_use_installed_techniques() -> None:
     for loaded in map(suite.load, suite.suite_names()):
         assert loaded.published or {t.name for t in loaded.techniques} <= set(BUILT_IN)
     assert cards.SPLITS == ("train", "val", "test")
