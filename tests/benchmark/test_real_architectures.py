@@ -12,9 +12,9 @@ import pytest
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
 from benchmark.finetuning.measure import measure
-from benchmark.finetuning.techniques import TECHNIQUES
 from benchmark.scoring import scoring
 from benchmark.suites import suite
+from benchmark.suites.techniques import TECHNIQUES
 
 pytestmark = pytest.mark.slow
 
