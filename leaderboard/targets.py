@@ -84,7 +84,8 @@ def summarise(table: pl.DataFrame) -> Measured:
         by_seed[technique] = {target: arrays[target] for target in TARGETS}
         before[technique] = _over_seeds(arrays["before"])
     values = {k: {target: _over_seeds(array) for target, array in of.items()} for k, of in by_seed.items()}
-    return Measured(tuple(models), tuple(tasks), tuple(techniques), tuple(seeds), by_seed, values, before)
+    names = tuple(models), tuple(tasks), tuple(techniques), tuple(seeds)
+    return Measured(*names, by_seed=by_seed, values=values, before=before)
 
 
 def _over_seeds(table: Floats) -> Floats:
