@@ -18,16 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from benchmark import files
     from benchmark.embedding.jobs import embed_suite
+    from benchmark.embedding.keys import Keys
     from benchmark.reports.measurements import suite_ledger
     from benchmark.reports.predict import predict, predictor_names
     from benchmark.reports.predict_render import render
     from benchmark.scoring.scoring import score_suite
 
     suite, cache = options.load_suite(args), options.open_cache(args)
-    ledger = suite_ledger(suite)
+    keys = Keys()
+    ledger = suite_ledger(suite, keys=keys)
     names = predictor_names(args.scorers)
-    embed_suite(suite, cache, args.jobs, args.quiet)
-    scores = score_suite(suite, names, cache, args.jobs, args.quiet).scores
+    embed_suite(suite, cache, args.jobs, args.quiet, keys=keys)
+    scores = score_suite(suite, names, cache, args.jobs, args.quiet, keys=keys).scores
     predictions = predict(suite.name, scores, ledger)
     paths = [options.output_folder(args, suite) / f"predict.{form}" for form in ("md", "csv", "json")]
     for path in paths:

@@ -34,15 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from benchmark import files
     from benchmark.embedding.jobs import embed_suite
+    from benchmark.embedding.keys import Keys
     from benchmark.reports.measurements import suite_ledger
     from benchmark.reports.recommend import recommend
     from benchmark.reports.recommend_render import plot, render
 
     suite, cache = options.load_suite(args), options.open_cache(args)
-    ledger = suite_ledger(suite)
+    keys = Keys()
+    ledger = suite_ledger(suite, keys=keys)
     card, skipped = _read_card(args)
-    embed_suite(suite, cache, args.jobs, args.quiet)
-    recommendation = recommend(suite, ledger, card, cache, jobs=args.jobs, quiet=args.quiet, skipped=skipped)
+    embed_suite(suite, cache, args.jobs, args.quiet, keys=keys)
+    recommendation = recommend(suite, ledger, card, cache, jobs=args.jobs, quiet=args.quiet, skipped=skipped, keys=keys)
     folder = args.out or Path("results") / "recommend" / card.name
     tables = [folder / f"recommend.{form}" for form in ("md", "csv", "json")]
     plots = [folder / f"recommend.{form}" for form in ("png", "svg")]

@@ -44,13 +44,15 @@ def _score_suite(args: argparse.Namespace) -> None:
     import leaderboard
     from benchmark import files
     from benchmark.embedding.jobs import embed_suite
+    from benchmark.embedding.keys import Keys
     from benchmark.reports.tables import format_table, text_column
     from benchmark.scoring.scoring import score_suite
     from benchmark.scoring.selection import report_raised
 
     suite, cache = options.load_suite(args), options.open_cache(args)
-    embed_suite(suite, cache, args.jobs, args.quiet)
-    scores = score_suite(suite, args.scorers, cache, args.jobs, args.quiet).scores
+    keys = Keys()
+    embed_suite(suite, cache, args.jobs, args.quiet, keys=keys)
+    scores = score_suite(suite, args.scorers, cache, args.jobs, args.quiet, keys=keys).scores
     path = options.output_folder(args, suite) / "scores.csv"
     files.write(path, leaderboard.scores_to_csv(scores))
     report_raised(scores)

@@ -209,7 +209,7 @@ def _read_record(path: Path) -> tuple[Any, dict[str, Any]]:
     return json.loads(body), _checked_key(path, header.get("key", {}))
 
 
-def _checked_key(path: Path, key: dict[str, Any]) -> dict[str, Any]:
-    if key_digest(key) != path.stem:
+def _checked_key(path: Path, key: Any) -> dict[str, Any]:
+    if not isinstance(key, dict) or key_digest(key) != path.stem:
         raise ValueError("it belongs to another key")
-    return key
+    return dict(key)

@@ -3,32 +3,33 @@
 from collections.abc import Sequence
 from typing import Any
 
+from benchmark.embedding.keys import Keys
 from benchmark.errors import LedgerError
 from benchmark.finetuning import ledger
 from benchmark.finetuning.ledger import Run
-from benchmark.models import weights
 from benchmark.suites.suite import Suite
 from benchmark.tasks.fingerprint import task_fingerprint
 
 VALUE_WIDTH = 100  # characters of a value that an error message shows
 
 
-def conditions(suite: Suite, model: str, technique: str, task: str) -> dict[str, Any]:
+def conditions(suite: Suite, model: str, technique: str, task: str, *, keys: Keys | None = None) -> dict[str, Any]:
     """Hyperparameters, model and task of a run, as the suite declares them now. The seed is part of the run, not of its conditions."""
     return {
         "options": next(t.options for t in suite.techniques if t.name == technique),
-        "model_fingerprint": weights.fingerprint(next(m for m in suite.models if m.name == model)),
+        "model_fingerprint": (keys or Keys()).model(next(m for m in suite.models if m.name == model)),
         "task_fingerprint": task_fingerprint(next(t for t in suite.tasks if t.name == task)),
     }
 
 
-def check_conditions(suite: Suite, planned: Sequence[Run]) -> None:
+def check_conditions(suite: Suite, planned: Sequence[Run], *, keys: Keys | None = None) -> None:
     """Raise LedgerError for an incomplete run, and for a planned run that was measured under other conditions than those of now."""
+    keys = keys or Keys()
     current: dict[tuple[str, str, str], dict[str, Any]] = {}  # the same for every seed, so computed once for all
     for run in planned:
         place = run.model, run.technique, run.trained_on
         if place not in current:
-            current[place] = conditions(suite, *place)
+            current[place] = conditions(suite, *place, keys=keys)
     for model in suite.models:
         for run in sorted(ledger.incomplete_runs(suite.ledger, model.name)):
             raise LedgerError(

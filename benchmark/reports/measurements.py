@@ -3,6 +3,7 @@
 import polars as pl
 
 import leaderboard
+from benchmark.embedding.keys import Keys
 from benchmark.errors import LedgerError
 from benchmark.finetuning.conditions import check_conditions
 from benchmark.finetuning.planning import planned_runs
@@ -10,7 +11,7 @@ from benchmark.suites.suite import Suite
 from leaderboard.literature import clip_rows
 
 
-def suite_ledger(suite: Suite) -> pl.DataFrame:
+def suite_ledger(suite: Suite, *, keys: Keys | None = None) -> pl.DataFrame:
     """The rows of a suite's ledger for its models, tasks and techniques; columns `leaderboard.tables.LEDGER`.
 
     Raises LedgerError for a missing ledger, for one without such rows, and for runs that were measured under other conditions than
@@ -22,7 +23,7 @@ def suite_ledger(suite: Suite) -> pl.DataFrame:
         raise LedgerError(
             f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.requested or suite.name}` creates it"
         )
-    check_conditions(suite, planned_runs(suite))
+    check_conditions(suite, planned_runs(suite), keys=keys)
     tasks = [task.name for task in suite.tasks]
     ledger = leaderboard.read_ledger(suite.ledger).filter(
         pl.col("model").is_in([model.name for model in suite.models]),

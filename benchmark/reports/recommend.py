@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import leaderboard
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.embedder import Embedder
+from benchmark.embedding.keys import Keys
 from benchmark.execution.parallel import parallel
 from benchmark.models.model import Model
 from benchmark.reports.predict import COMBINATION, check_tasks, feature_table
@@ -107,12 +108,14 @@ def recommend(
     jobs: int = 1,
     quiet: bool = False,
     skipped: Sequence[str] = (),
+    keys: Keys | None = None,
 ) -> Recommendation:
     """Predict for every model and technique of the ledger. Every model embeds the images once; nothing is fine-tuned.
 
     ledger: columns `leaderboard.tables.LEDGER`.  card: of the images, all in its train split.  A card that is a task of the suite is
     left out of the tasks that predictions are fitted on. Raises LedgerError for fewer than three other tasks.
     """
+    keys = keys or Keys()
     left_out = any(task.name == card.name and task.fingerprint() == card.fingerprint() for task in suite.tasks)
     if left_out:
         ledger = ledger.filter(pl.col("trained_on") != card.name, pl.col("evaluated_on") != card.name)
@@ -120,10 +123,10 @@ def recommend(
     measured = leaderboard.summarise_ledger(ledger)
     check_tasks(measured)
     models = [next(model for model in suite.models if model.name == name) for name in measured.models]
-    scores = score_suite(suite, list(COMBINATION), cache, jobs, quiet).scores
+    scores = score_suite(suite, list(COMBINATION), cache, jobs, quiet, keys=keys).scores
     suite_features = feature_table(scores, measured, COMBINATION)
-    features = own_features(suite, models, card, cache, jobs)
-    own_distance, suite_distances = distances(suite, models, card, cache)
+    features = own_features(suite, models, card, cache, jobs=jobs, keys=keys)
+    own_distance, suite_distances = distances(suite, models, card, cache, keys=keys)
     regret, static_regret = regrets(suite_features, measured)
     trust = Trust(
         gain=_qualities(suite_features, measured, "gain"),
@@ -147,11 +150,14 @@ def recommend(
     )
 
 
-def own_features(suite: Suite, models: Sequence[Model], card: Card, cache: Cache, jobs: int) -> Floats:
+def own_features(
+    suite: Suite, models: Sequence[Model], card: Card, cache: Cache, *, jobs: int, keys: Keys | None = None
+) -> Floats:
     """(models, scores of COMBINATION) on the train split of a card, which need not be a task of the suite; NaN for abstentions."""
     from joblib import delayed
 
-    calls = (delayed(score_cell)(suite, model, card, list(COMBINATION), root=cache.root) for model in models)
+    names, keys = list(COMBINATION), keys or Keys()
+    calls = (delayed(score_cell)(suite, model, card, names, root=cache.root, keys=keys) for model in models)
     results = parallel(calls, jobs)
     rows = [[result[name]["score"] for name in COMBINATION] for result in results]
     return np.array(rows, float)  # None becomes NaN
@@ -238,14 +244,14 @@ def regrets(suite_features: Floats, measured: Measured) -> tuple[float, float]:
     return float(np.mean(lost)), float(np.mean(lost_static))
 
 
-def distances(suite: Suite, models: Sequence[Model], card: Card, cache: Cache) -> tuple[float, Floats]:
+def distances(suite: Suite, models: Sequence[Model], card: Card, cache: Cache, *, keys: Keys) -> tuple[float, Floats]:
     """Euclidean distances between mean image embeddings, averaged over models.
 
     First from the card to the nearest task of the suite, then (tasks,) from each task to its nearest other task.
     """
     own, among = [], []
     for model in models:
-        embedder = Embedder(model, cache)
+        embedder = Embedder(model, cache, keys)
         means = np.array([embedder.images(task, "train")["image"].mean(0, dtype=np.float64) for task in suite.tasks])
         mean = embedder.images(card, "train")["image"].mean(0, dtype=np.float64)
         pairwise = np.linalg.norm(means[:, None] - means[None], axis=-1)  # (tasks, tasks)

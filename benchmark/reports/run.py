@@ -16,7 +16,6 @@ from benchmark import files
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
 from benchmark.embedding.keys import Keys
-from benchmark.models import weights
 from benchmark.reports.boards import suite_board
 from benchmark.reports.descriptions import describe_tasks
 from benchmark.reports.ledger_scores import ledger_scores
@@ -47,9 +46,9 @@ def run(
     The ledger is read, and checked, before anything is computed. `out/run.json` records versions, fingerprints and seconds.
     """
     scorer_names = list(select_scorers(names))
-    ledger = suite_ledger(suite)
-    seconds: dict[str, float] = {}
     keys = Keys()  # files are hashed and samples listed once for all stages
+    ledger = suite_ledger(suite, keys=keys)
+    seconds: dict[str, float] = {}
 
     with _timed(seconds, "embed"):
         images_encoded = embed_suite(suite, cache, jobs, quiet, keys=keys)
@@ -69,7 +68,7 @@ def run(
             figures=figures,
         )
 
-    record = run_record(suite, scorer_names) | {
+    record = run_record(suite, scorer_names, keys) | {
         "seconds": seconds,
         "images_encoded": images_encoded,
         "scores_computed": result.computed,
@@ -87,11 +86,11 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = round(time.perf_counter() - started, 3)
 
 
-def run_record(suite: Suite, scorer_names: Sequence[str]) -> dict[str, Any]:
+def run_record(suite: Suite, scorer_names: Sequence[str], keys: Keys) -> dict[str, Any]:
     """What a run depends on: fingerprints of the models, tasks, techniques, seeds, scorers, and versions of the packages."""
     return {
         "suite": suite.name,
-        "models": {model.name: weights.fingerprint(model) for model in suite.models},
+        "models": {model.name: keys.model(model) for model in suite.models},
         "tasks": [card.name for card in suite.tasks],
         "techniques": {technique.name: technique.options for technique in suite.techniques},
         "seeds": list(suite.seeds),

@@ -44,7 +44,7 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     m = leaderboard.summarise_ledger(rows)
     cells = score.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).scores
     known = predict.feature_table(cells, m, predict.COMBINATION)
-    here = recommend.own_features(loaded, loaded.models, card, cache, 1)
+    here = recommend.own_features(loaded, loaded.models, card, cache, jobs=1)
     for choice in found.choices:
         fitted = prediction.fit(known, m.values[choice.technique]["gain"].T)
         row = here[[model.name for model in loaded.models].index(choice.model)]
