@@ -98,7 +98,7 @@ def embeddings_at(path: Path, **change: object) -> Path:
     return path
 
 
-def test_score_prints_the_json_that_is_promised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_score_prints_the_documented_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = embeddings_at(tmp_path / "e.npz")
     assert main(["score", str(path), "--scorers", "all", "--format", "json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -142,7 +142,7 @@ def test_bad_embeddings_end_in_one_line_and_code_1(
     assert said.out == ""
 
 
-def test_a_missing_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(tmp_path / "none.npz")]) == 1
     assert "none.npz: there is no such file" in capsys.readouterr().err
 
@@ -152,7 +152,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
         main(["score", str(tmp_path / "none.npz"), "--debug"])
 
 
-def test_a_missing_ledger_says_how_to_make_one(
+def test_missing_ledger_is_reported_with_the_command(
     small_suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -161,12 +161,14 @@ def test_a_missing_ledger_says_how_to_make_one(
     assert not (tmp_path / "cache").exists()
 
 
-def test_dry_run_says_what_is_left(small_suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_prints_the_number_of_pending_runs(
+    small_suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["measure", "--suite", str(small_suite), "--dry-run", "--cache", str(tmp_path)]) == 0
     assert capsys.readouterr().err == "measure: 20 of 20 runs left\n"
 
 
-def test_the_cache_can_be_looked_after(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cache_is_listed_verified_and_pruned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from benchmark.embedding.cache import Cache
 
     cache = Cache(tmp_path)

@@ -20,14 +20,14 @@ def test_the_effective_number_of_tasks_counts_copies_once() -> None:
     assert health.participation(np.repeat(rows[:1], 5, axis=0)) == pytest.approx(1)
 
 
-def test_a_pool_of_fixed_order_is_found() -> None:
+def test_static_tau_detects_a_fixed_order() -> None:
     fixed = np.arange(5.0)[:, None] + np.zeros((5, 12))
     assert health.static_tau(fixed) == pytest.approx(1)
     free = np.random.default_rng(0).normal(size=(5, 400))
     assert abs(health.static_tau(free)) < 0.15
 
 
-def test_runs_that_still_rise_are_counted(own: Path) -> None:
+def test_runs_that_have_not_converged_are_counted(own: Path) -> None:
     loaded = suite.load(str(own / "small.toml"))
     for path in (own / "gains").glob("*.jsonl"):
         lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -37,7 +37,7 @@ def test_runs_that_still_rise_are_counted(own: Path) -> None:
     assert health.converged_runs(loaded) == (0.5, 20)
 
 
-def test_reliability_is_asked_for_once_there_are_seeds(own: Path) -> None:
+def test_reliability_is_checked_with_several_seeds(own: Path) -> None:
     loaded = suite.load(str(own / "small.toml"))
     rows = suite_ledger(loaded)
 
@@ -55,7 +55,7 @@ def test_reliability_is_asked_for_once_there_are_seeds(own: Path) -> None:
     assert not noisy.passed
 
 
-def test_the_variance_is_split_where_the_ledger_is_whole(own: Path) -> None:
+def test_variance_is_decomposed_for_a_complete_ledger(own: Path) -> None:
     rows = suite_ledger(suite.load(str(own / "small.toml")))
     shares = health.variance(rows)
     assert sum(shares.values()) == pytest.approx(1)

@@ -105,7 +105,7 @@ def test_merges_join_the_most_frequent_pair_first() -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_tasks_are_what_their_cards_say(name: str) -> None:
+def test_tasks_match_their_cards(name: str) -> None:
     card = cards.load(name)
     seen = set()
     for split in cards.SPLITS:
@@ -118,7 +118,7 @@ def test_tasks_are_what_their_cards_say(name: str) -> None:
         seen |= rows
 
 
-def test_the_suite_spans_what_it_should() -> None:
+def test_suite_covers_families_groups_and_sizes() -> None:
     loaded = suite.load("pocket")
     assert {model.name for model in loaded.models} == set(MODELS)
     assert len(loaded.models) == 8
@@ -143,7 +143,7 @@ def test_numbers_of_a_row_do_not_depend_on_how_many_are_drawn() -> None:
     assert values.std() == pytest.approx(1, abs=0.02)
 
 
-def test_styles_change_the_picture_as_they_say() -> None:
+def test_styles_change_the_picture_as_declared() -> None:
     def draw(**style: object) -> np.ndarray:
         return world.draw(
             "object", "style", 30, {"shape": ["star"] * 30}, world.Style(tilt=0, noise=0, **style)
@@ -189,7 +189,7 @@ def test_models_are_small_local_dirs_that_open_clip_loads(name: str) -> None:
     assert preprocess is not None
 
 
-def test_families_are_what_they_are_called() -> None:
+def test_families_have_their_architectures() -> None:
     import open_clip
     import timm.models.eva
 
@@ -207,7 +207,7 @@ def test_families_are_what_they_are_called() -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_how_a_model_was_pretrained_stands_beside_it(name: str) -> None:
+def test_pretraining_record_matches_the_recipe(name: str) -> None:
     from benchmark.pocket.pretrain import RECIPES
 
     record = json.loads((WEIGHTS / name / "pretraining.json").read_text())
@@ -219,9 +219,7 @@ def test_how_a_model_was_pretrained_stands_beside_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_pretraining_goes_on_where_it_was_interrupted(
-    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_pretraining_resumes(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.numpy import load_file
 
     from benchmark.pocket import pretrain
@@ -257,7 +255,7 @@ def test_pretraining_goes_on_where_it_was_interrupted(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
-def test_shipped_weights_began_as_the_command_begins(
+def test_committed_weights_start_as_the_command_starts(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first steps of pretraining repeat the first entry of the loss curve that was recorded with the weights."""
@@ -279,7 +277,7 @@ def test_shipped_weights_began_as_the_command_begins(
     assert curve[0][0] == pytest.approx(record["loss"][0][1], abs=0.01)
 
 
-def test_configurations_are_those_of_the_code() -> None:
+def test_configurations_match_the_code() -> None:
     for name in MODELS:
         kept = json.loads((WEIGHTS / name / "open_clip_config.json").read_text())
         assert kept == config(name.split("-")[0], kept["model_cfg"]["text_cfg"]["vocab_size"])

@@ -210,9 +210,7 @@ def test_the_mean_similarity_is_held_where_a_recipe_has_a_level() -> None:
 
 
 @pytest.mark.parametrize("family", ["siglip", "coca"])
-def test_pretraining_goes_on_where_it_was_interrupted(
-    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_pretraining_resumes(family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors.numpy import load_file
 
     recipe = pretrain.ColdRecipe(family, "signs", pairs=32 * 6, batch=32, warmup=2, bias=-16.0, raising=0.9)

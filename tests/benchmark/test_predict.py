@@ -46,7 +46,7 @@ def planted() -> tuple[pl.DataFrame, pl.DataFrame]:
     return leaderboard.score_table(cells), leaderboard.ledger_table(rows)
 
 
-def test_planted_predictors_are_found_and_the_ledgers_own_left_out() -> None:
+def test_planted_predictors_win_and_ledger_scorers_are_excluded() -> None:
     found = predict.predict("toy", *planted())
     lines = {(line.target, line.predictor): line for line in found.lines}
     assert {name for _, name in lines} == {"the mean", "combination", "headroom", "linear_probe", "iimm", "noise"}
@@ -73,7 +73,7 @@ def test_features_are_placed_by_name() -> None:
 
 
 @pytest.mark.parametrize("form", leaderboard.FORMATS)
-def test_every_form_says_the_same(form: str) -> None:
+def test_all_formats_contain_the_same_numbers(form: str) -> None:
     found = predict.predict("toy", *planted())
     line = next(x for x in found.lines if (x.target, x.predictor) == ("gain", "combination"))
     text = predict_render.render(found, form)
@@ -89,7 +89,7 @@ def test_every_form_says_the_same(form: str) -> None:
         assert ("**" in text) == (form == "md")
 
 
-def test_predict_goes_from_a_measured_suite_to_tables(
+def test_predict_writes_tables_for_a_measured_suite(
     own: Path, command: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
     words = ("predict", "--suite", own / "small.toml", "--techniques", "clip_adapter", "--scorers", "iimm,text_spread")

@@ -75,7 +75,7 @@ def test_every_format_is_printed(form: str, tables: list[str], command: Command)
         (["--gains", "nowhere.csv"], "error: nowhere.csv: there is no such file"),
     ],
 )
-def test_what_cannot_be_ranked_is_said_in_a_line(
+def test_invalid_tables_are_reported_in_one_line(
     more: list[str], message: str, tables: list[str], command: Command
 ) -> None:
     done = command(*tables, *more)
@@ -123,9 +123,7 @@ def test_a_board_can_be_cited_and_checked(tables: list[str], command: Command, t
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"meta": {"board": 3, "made": 4}, "rows": []}'])
-def test_what_is_no_board_is_neither_cited_nor_checked(
-    text: str, tables: list[str], command: Command, tmp_path: Path
-) -> None:
+def test_invalid_board_files_are_reported(text: str, tables: list[str], command: Command, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text)
     for words in (["cite", "--board"], [*tables, "--check"]):
         done = command(*words, str(tmp_path / "x.json"))

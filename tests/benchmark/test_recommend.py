@@ -17,7 +17,7 @@ from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
 from benchmark.reports import predict, recommend, recommend_render
 from benchmark.reports.measurements import suite_ledger
-from benchmark.scoring import scoring as score
+from benchmark.scoring import scoring
 from benchmark.suites import suite
 from benchmark.tasks import cards
 from leaderboard.statistics import prediction
@@ -42,7 +42,7 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     assert len(found.choices) == 4
     assert [c.accuracy.value for c in found.choices] == sorted((c.accuracy.value for c in found.choices), reverse=True)
     m = leaderboard.summarise_ledger(rows)
-    cells = score.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).scores
+    cells = scoring.score_suite(loaded, list(predict.COMBINATION), cache, quiet=True).scores
     known = predict.feature_table(cells, m, predict.COMBINATION)
     here = recommend.own_features(loaded, loaded.models, card, cache, jobs=1)
     for choice in found.choices:
@@ -56,14 +56,14 @@ def test_predictions_are_those_of_the_fit_on_the_suites_tasks(own: Path, loaded:
     assert found.trust.distance > 0
 
 
-def test_no_gain_leads_out_of_what_accuracy_can_be() -> None:
+def test_predicted_gains_keep_accuracy_in_its_range() -> None:
     within = recommend._clip(recommend.Interval(1.12, 0.9, 1.3), -0.02, 0.98)
     assert within == recommend.Interval(0.98, 0.9, 0.98)
     endless = recommend._clip(recommend.Interval(-0.5, -np.inf, np.inf), -0.2, 0.8)
     assert endless == recommend.Interval(-0.2, -np.inf, np.inf)
 
 
-def test_a_task_of_the_suite_teaches_nothing_about_itself(own: Path, loaded: suite.Suite) -> None:
+def test_task_of_the_suite_is_left_out_of_its_own_prediction(own: Path, loaded: suite.Suite) -> None:
     cache, rows = Cache(own / "cache"), suite_ledger(loaded)
     card = loaded.tasks[0]
     found = recommend.recommend(loaded, rows, card, cache, quiet=True)
@@ -74,7 +74,7 @@ def test_a_task_of_the_suite_teaches_nothing_about_itself(own: Path, loaded: sui
     assert "the predictions were fitted without it" in recommend_render.render(found, "text")
 
 
-def test_the_regret_of_perfect_predictions_is_none() -> None:
+def test_perfect_predictions_have_no_regret() -> None:
     rng = np.random.default_rng(0)
     headroom, probe = rng.uniform(0.2, 0.8, (2, 10, 3))
     known = np.stack([headroom, probe, rng.normal(size=(10, 3))], -1)
@@ -89,7 +89,7 @@ def test_the_regret_of_perfect_predictions_is_none() -> None:
     assert static > 0.01
 
 
-def test_far_off_images_are_warned_of() -> None:
+def test_distant_images_cause_a_warning() -> None:
     trust = recommend.Trust(
         {}, {}, regret=0.1, static_regret=0.2, distance=0.9, typical=0.3, farthest=0.7, beyond={"iimm": 1}
     )
@@ -99,7 +99,7 @@ def test_far_off_images_are_warned_of() -> None:
     assert not dataclasses.replace(trust, distance=0.5, beyond={}).warnings
 
 
-def test_recommend_goes_from_a_folder_to_tables_and_a_plot(
+def test_recommend_writes_tables_and_a_plot_for_a_folder(
     own: Path, command: Command, tmp_path: Path, pictures: Pictures
 ) -> None:
     root = pictures(tmp_path / "animals <b>")

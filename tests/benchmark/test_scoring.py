@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import leaderboard
-from benchmark.embedding import jobs as embed
+from benchmark.embedding import jobs
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
 from benchmark.reports.ledger_scores import ledger_scores
 from benchmark.reports.measurements import suite_ledger
-from benchmark.scoring import scoring as score
+from benchmark.scoring import scoring
 from benchmark.scoring.inputs import scorer_inputs
 from benchmark.suites import suite
 
@@ -41,21 +41,21 @@ def test_scores_are_cached_by_embeddings_scorer_and_version(
 ) -> None:
     shutil.copytree(measured / "cache", tmp_path / "cache")
     loaded, cache = small(measured), Cache(tmp_path / "cache")
-    assert score.score_suite(loaded, ["iimm", "knn"], cache, quiet=True).computed == 20
-    again = score.score_suite(loaded, ["iimm", "knn", "lfc"], cache, quiet=True)
+    assert scoring.score_suite(loaded, ["iimm", "knn"], cache, quiet=True).computed == 20
+    again = scoring.score_suite(loaded, ["iimm", "knn", "lfc"], cache, quiet=True)
     assert again.computed == 10
     assert set(again.scores["scorer"]) == {"iimm", "knn", "lfc"}
-    monkeypatch.setattr(score, "score_version", lambda spec: "changed")
-    assert score.score_suite(loaded, ["iimm"], cache, quiet=True).computed == 10
+    monkeypatch.setattr(scoring, "score_version", lambda spec: "changed")
+    assert scoring.score_suite(loaded, ["iimm"], cache, quiet=True).computed == 10
 
 
 def test_pool_relative_scores_are_combined_over_the_models(own: Path) -> None:
-    cells = score.score_suite(small(own), ["ncti"], Cache(own / "cache"), quiet=True).scores
+    cells = scoring.score_suite(small(own), ["ncti"], Cache(own / "cache"), quiet=True).scores
     for task in set(cells["task"]):
         values = cells.filter(task=task)["score"].to_list()
         assert None not in values
         assert all(abs(value - round(value)) < 1e-9 for value in values)  # of two, min-max makes 0 and 1
-    alone = score.score_suite(small(own).subset(["clip-things"], None), ["ncti"], Cache(own / "cache"), quiet=True)
+    alone = scoring.score_suite(small(own).subset(["clip-things"], None), ["ncti"], Cache(own / "cache"), quiet=True)
     assert set(alone.scores["score"]) == {None}
     assert "pool" in alone.scores["abstained"][0]
 
@@ -104,7 +104,7 @@ def test_embedding_loads_no_model_if_nothing_is_missing(measured: Path, monkeypa
     monkeypatch.setattr(encoder, "Encoder", None)
     loaded = small(measured)
     assert embed_suite(loaded, Cache(measured / "cache"), 1, quiet=True, splits=("train", "val", "test")) == 0
-    assert embed.pending_jobs(loaded, Cache(measured / "cache"), ("train", "val", "test")) == []
+    assert jobs.pending_jobs(loaded, Cache(measured / "cache"), ("train", "val", "test")) == []
 
 
 def test_static_rank_equals_that_of_the_leaderboard(measured: Path) -> None:
