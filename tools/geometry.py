@@ -40,7 +40,11 @@ def own_corpus(model: Model) -> float:
 def measure(of: Suite, model: Model, cache: Cache) -> list[Place]:
     bench, embedder = Workbench(model, of.tasks, cache), Embedder(model, cache)
     functions = scorers.registry().scorers
-    own, weights, before = own_corpus(model), geometry.weights_name(model), bench.before
+    own, weights, before = (
+        own_corpus(model),
+        geometry.weights_name(model),
+        {card.name: bench.zero_shot_accuracy(card, "test") for card in of.tasks},
+    )
     places = []
     for card in of.training_tasks:
         images = embedder.images(card, "train")

@@ -2,9 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.commands import options
+
+if TYPE_CHECKING:
+    from benchmark.suites.suite import TechniqueSettings
 
 HELP = "list models, tasks, scorers, techniques, sources or suites"
 EXAMPLES = ("list scorers", "list tasks --health")
@@ -101,19 +104,28 @@ def _list_techniques(args: argparse.Namespace) -> None:
     from benchmark.suites.techniques import describe_techniques
 
     descriptions = describe_techniques()
-    suite_options = {technique.name: technique.options for technique in options.load_suite(args).techniques}
+    settings = {technique.name: technique for technique in options.load_suite(args).techniques}
     rows = [
         {
             "technique": name,
             "what it trains": descriptions.get(name, "not installed"),
-            f"hyperparameters in {args.suite}": _hyperparameters(suite_options.get(name, {})),
+            f"hyperparameters in {args.suite}": _hyperparameters(settings[name]) if name in settings else "",
         }
-        for name in dict.fromkeys([*suite_options, *descriptions])
+        for name in dict.fromkeys([*settings, *descriptions])
     ]
     _print_table(rows)
 
 
-def _hyperparameters(values: Mapping[str, Any]) -> str:
+def _hyperparameters(technique: "TechniqueSettings") -> str:
+    """The options of a technique; of a family, those that differ from the others'."""
+    parts = [_values(technique.options)]
+    for family, options in technique.families.items():
+        different = {name: value for name, value in options.items() if technique.options.get(name) != value}
+        parts.append(f"{family}: {_values(different)}")
+    return "; ".join(parts)
+
+
+def _values(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value if isinstance(value, str) else f'{value:g}'}" for name, value in values.items())
 
 

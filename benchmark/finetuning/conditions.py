@@ -16,9 +16,10 @@ VALUE_WIDTH = 100  # characters of a value that an error message shows
 def conditions(suite: Suite, model: str, technique: str, task: str, *, keys: Keys | None = None) -> dict[str, Any]:
     """Hyperparameters, model and task of a run, as the suite declares them now. The seed is part of the run, not of its conditions."""
     return {
-        "options": next(t.options for t in suite.techniques if t.name == technique),
+        "options": suite.options(technique, model),
         "model_fingerprint": (keys or Keys()).model(next(m for m in suite.models if m.name == model)),
         "task_fingerprint": task_fingerprint(next(t for t in suite.tasks if t.name == task)),
+        "cross_task_images": suite.cross_task_images,
     }
 
 

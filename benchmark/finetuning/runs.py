@@ -40,10 +40,10 @@ def _workbench(suite: Suite, model_name: str, root: Path) -> "Workbench":
     from benchmark.finetuning.workbench import Workbench
 
     model = next(model for model in suite.models if model.name == model_name)
-    key = (model, tuple(card.name for card in suite.tasks), root)
+    key = (model, tuple(card.name for card in suite.tasks), suite.cross_task_images, root)
     if key not in _workbenches:
         _workbenches.clear()
-        _workbenches[key] = Workbench(model, suite.tasks, Cache(root))
+        _workbenches[key] = Workbench(model, suite.tasks, Cache(root), cross_task_images=suite.cross_task_images)
     return _workbenches[key]
 
 
@@ -55,8 +55,8 @@ def perform_run(suite: Suite, run: Run, root: Path) -> RunResult:
     single_thread()
     bench = _workbench(suite, run.model, root)
     card = next(card for card in suite.tasks if card.name == run.trained_on)
-    options = next(technique.options for technique in suite.techniques if technique.name == run.technique)
-    before = bench.before
+    options = suite.options(run.technique, run.model)
+    before = bench.before(card)
     started = time.process_time()
     result = load_techniques()[run.technique](bench, card, options, run.seed)
     untuned = bench.zero_shot_accuracy(card, "val")
@@ -68,12 +68,18 @@ def perform_run(suite: Suite, run: Run, root: Path) -> RunResult:
         "val": [round(value, 4) for value in result.curve],
         "val_untuned": round(untuned, 4),
         "epoch": epoch,  # whose weights were kept; 0: those from before training
+        "drift": _round(result.drift if epoch else 0.0),
+        "kl": _round(result.kl if epoch else 0.0),
         "seconds": round(time.process_time() - started, 2),  # of the one core that a run has
         "device": result.device,
         "precision": result.precision,
         "versions": {name: version(name).split("+")[0] for name in PACKAGES},
     }
     return RunResult(run, before, result.after if epoch else dict(before), notes)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
 
 
 def selected_epoch(curve: Sequence[float], *, untuned: float | None = None) -> int:

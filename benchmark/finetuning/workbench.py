@@ -1,6 +1,7 @@
 """The workbench: the data and the model of a suite that a technique reads, each loaded once per process and on first use."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from benchmark.models.encoder import Encoder
 
 Tensor = torch.Tensor
+ALL_ROWS = slice(None)
 PIXEL_MEMORY = 2 * 2**30  # bytes of decoded images that a workbench keeps in memory
 
 
@@ -30,6 +32,19 @@ def average_templates(texts: Tensor, templates: int) -> Tensor:
     if templates == 1:
         return texts
     return F.normalize(texts.unflatten(0, (-1, templates)).mean(1), dim=-1)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a fine-tuned model does on test images.
+
+    after: accuracy on every task, 0 to 1.  On its own task, None where it was not computed: drift, the mean of 1 - cosine between
+    the image embeddings before and after; kl, the mean divergence KL(after || before) of its posterior over the classes, in nats.
+    """
+
+    after: dict[str, float]
+    drift: float | None = None
+    kl: float | None = None
 
 
 class Pixels:
@@ -57,23 +72,32 @@ class Pixels:
         for start in range(0, len(self.examples.labels), size):
             yield self[start : start + size]
 
-    def embeddings(self, encoder: "Encoder") -> Tensor:
+    def embeddings(self, encoder: "Encoder", rows: Tensor | slice = ALL_ROWS) -> Tensor:
         """Unit image embeddings (N, D) under an encoder with the same preprocessing, for example a fine-tuned copy."""
         if self.in_memory is None:
-            return torch.from_numpy(encoder.encode(self.examples.images)["image"])
-        return torch.from_numpy(encoder.encode_images(self.in_memory))
+            images = self.examples.images
+            selected = images[rows] if isinstance(rows, slice) else [images[i] for i in rows.tolist()]
+            return torch.from_numpy(encoder.encode(selected)["image"])
+        return torch.from_numpy(encoder.encode_images(self.in_memory[rows]))
 
 
 class Workbench:
-    """What a technique reads of one model and the tasks of its suite. Embeddings of the untuned model come from the cache."""
+    """What a technique reads of one model and the tasks of its suite. Embeddings of the untuned model come from the cache.
 
-    def __init__(self, model: Model, tasks: Sequence[Card], cache: Cache) -> None:
+    cross_task_images: how many test images of every other task a fine-tuned model is evaluated on; None: all of them.
+    """
+
+    def __init__(
+        self, model: Model, tasks: Sequence[Card], cache: Cache, *, cross_task_images: int | None = None
+    ) -> None:
         self.model, self.tasks = model, tuple(tasks)
+        self.cross_task_images = cross_task_images
         self._embedder = Embedder(model, cache)
         self._examples: dict[tuple[str, str], Examples] = {}
         self._pixels: dict[tuple[str, str], Pixels] = {}
         self._embeddings: dict[tuple[str, str], Tensor] = {}
         self._texts: dict[str, Tensor] = {}
+        self._zero_shot: dict[tuple[str, bool], float] = {}
 
     @property
     def encoder(self) -> "Encoder":
@@ -124,23 +148,60 @@ class Workbench:
         """The bias of the logits, of sigmoid models; 0 for the others."""
         return float(self._embedder.texts(self.tasks[0].prompts())["logit_bias"])
 
-    @cached_property
-    def before(self) -> dict[str, float]:
-        """Zero-shot test accuracy on every task, 0 to 1."""
-        return {card.name: self.zero_shot_accuracy(card, "test") for card in self.tasks}
+    def test_rows(self, task: Card, trained_on: Card) -> Tensor | slice:
+        """The rows of a test split on which a model that was fine-tuned on `trained_on` is evaluated.
+
+        All rows of its own task; of another task the same `cross_task_images` rows in every run, drawn with seed 0.
+        """
+        total = len(self.labels(task, "test"))
+        if task.name == trained_on.name or self.cross_task_images is None or self.cross_task_images >= total:
+            return ALL_ROWS
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
+        return order[: self.cross_task_images].sort().values
+
+    def before(self, trained_on: Card) -> dict[str, float]:
+        """Zero-shot test accuracy on every task, 0 to 1, on the images on which a run on `trained_on` is evaluated."""
+        return {task.name: self._before(task, self.test_rows(task, trained_on)) for task in self.tasks}
+
+    def _before(self, task: Card, rows: Tensor | slice) -> float:
+        # computed once for a whole split and once for its fixed part, as every run asks for all tasks
+        key = (task.name, isinstance(rows, slice))
+        if key not in self._zero_shot:
+            self._zero_shot[key] = self._accuracy(
+                self.embeddings(task, "test")[rows], self.texts(task), self.labels(task, "test")[rows]
+            )
+        return self._zero_shot[key]
 
     def zero_shot_accuracy(self, card: Card, split: str) -> float:
         """Accuracy of the untuned model on a split of a task, 0 to 1."""
-        # without scale and bias, which do not change the largest logit
-        predicted = (self.embeddings(card, split) @ self.texts(card).T).argmax(1)
-        return float((predicted == self.labels(card, split)).double().mean())
+        return self._accuracy(self.embeddings(card, split), self.texts(card), self.labels(card, split))
 
-    def accuracies(self, encoder: "Encoder") -> dict[str, float]:
-        """Test accuracy of a fine-tuned encoder on every task, 0 to 1, with the prompts of each task."""
-        result = {}
-        for card in self.tasks:
-            images = self.pixels(card, "test").embeddings(encoder)
-            texts = average_templates(torch.from_numpy(encoder.encode_texts(card.prompts())), len(card.templates))
-            predicted = (images @ texts.T).argmax(1)
-            result[card.name] = float((predicted == self.labels(card, "test")).double().mean())
-        return result
+    @staticmethod
+    def _accuracy(images: Tensor, texts: Tensor, labels: Tensor) -> float:
+        # without scale and bias, which do not change the largest logit
+        return float(((images @ texts.T).argmax(1) == labels).double().mean())
+
+    def evaluate(self, encoder: "Encoder", trained_on: Card) -> Evaluation:
+        """Evaluate a fine-tuned encoder on every task, with the prompts of each task."""
+        after, distance = {}, {}
+        for task in self.tasks:
+            rows = self.test_rows(task, trained_on)
+            images = self.pixels(task, "test").embeddings(encoder, rows)
+            texts = average_templates(torch.from_numpy(encoder.encode_texts(task.prompts())), len(task.templates))
+            after[task.name] = self._accuracy(images, texts, self.labels(task, "test")[rows])
+            if task.name == trained_on.name:
+                distance = self.distance(task, images=images, logits=encoder.logit_scale * images @ texts.T)
+        return Evaluation(after, **distance)
+
+    def distance(self, card: Card, *, images: Tensor | None, logits: Tensor) -> dict[str, float]:
+        """How far fine-tuning moved a model on the test split of its task: `drift` and `kl` of an `Evaluation`.
+
+        images: unit embeddings (N, D) after fine-tuning; None where they are those of before.  logits: (N, C) after fine-tuning; the
+        bias of a sigmoid model may be left out, since a softmax does not depend on it.
+        """
+        untuned = self.embeddings(card, "test")
+        drift = 0.0 if images is None else float((1 - (images * untuned).sum(1)).double().mean())
+        log_p = F.log_softmax(logits.double(), dim=1)
+        log_q = F.log_softmax((self.scale * untuned @ self.texts(card).T).double(), dim=1)
+        # KL(p || q) = sum_c p_c (log p_c - log q_c), p of the tuned and q of the untuned model, averaged over images
+        return {"drift": drift, "kl": float((log_p.exp() * (log_p - log_q)).sum(1).mean())}

@@ -52,15 +52,18 @@ def zero_shot(suite: Suite, ledger: pl.DataFrame, places: Sequence[Place] = ()) 
     tasks = {task.name: j for j, task in enumerate(suite.tasks)}
     for place in places:
         accuracies[models[place.model], tasks[place.task]] = place.zero_shot
-    for model, task, before in ledger.select("model", "evaluated_on", "before").unique().iter_rows():
+    # accuracies on all test images of a task, which its own runs have, come last and replace those on a part of them
+    by_own = ledger.with_columns(own=pl.col("trained_on") == pl.col("evaluated_on")).sort("own")
+    for model, task, before in by_own.select("model", "evaluated_on", "before").unique(maintain_order=True).iter_rows():
         accuracies[models[model], tasks[task]] = before
     return accuracies
 
 
 def criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
     """The criteria on zero-shot accuracy, on gains as far as they are measured, and on the geometry of the models."""
-    results = _zero_shot_criteria(suite, zero_shot(suite, ledger, measured_geometry(suite)))
-    return [*results, *_measured_criteria(suite, ledger), *_geometry_criteria(suite)]
+    places = measured_geometry(suite)
+    results = _zero_shot_criteria(suite, zero_shot(suite, ledger, places))
+    return [*results, *_measured_criteria(suite, ledger), *_geometry_criteria(suite, places)]
 
 
 def _measured_criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
@@ -129,9 +132,8 @@ def _zero_shot_criteria(suite: Suite, before: Floats) -> list[Criterion]:
     ]
 
 
-def _geometry_criteria(suite: Suite) -> list[Criterion]:
+def _geometry_criteria(suite: Suite, places: Sequence[Place]) -> list[Criterion]:
     """Resemblance to released models and to common tasks, of a suite with a table of geometry."""
-    places = measured_geometry(suite)
     if not places:
         return []
     summaries = geometry.summarise(places)

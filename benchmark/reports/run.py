@@ -92,7 +92,10 @@ def run_record(suite: Suite, scorer_names: Sequence[str], keys: Keys) -> dict[st
         "suite": suite.name,
         "models": {model.name: keys.model(model) for model in suite.models},
         "tasks": [card.name for card in suite.tasks],
-        "techniques": {technique.name: technique.options for technique in suite.techniques},
+        "techniques": {
+            technique.name: technique.options | ({"families": technique.families} if technique.families else {})
+            for technique in suite.techniques
+        },
         "seeds": list(suite.seeds),
         "scorers": list(scorer_names),
         "precision": sorted({model.precision for model in suite.models}),

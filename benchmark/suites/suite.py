@@ -19,10 +19,18 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class TechniqueSettings:
-    """A technique of a suite, with the options that the suite sets (see `benchmark.suites.techniques`)."""
+    """A technique of a suite, with the options that the suite sets (see `benchmark.suites.techniques`).
+
+    families: the options of models of a family, where they differ from `options`; complete, not only the differences.
+    """
 
     name: str
     options: dict[str, float | str]
+    families: dict[str, dict[str, float | str]] = field(default_factory=dict)
+
+    def options_of(self, model: Model) -> dict[str, float | str]:
+        """The options with which this model is fine-tuned."""
+        return self.families.get(model.family, self.options)
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Suite:
     """Models x tasks x techniques x seeds, and the ledger of their runs.
 
     source_vocabulary: the prompts of the source classes, over which scorers of source posteriors read a dual encoder.
+    cross_task_images: how many test images of every other task a fine-tuned model is evaluated on; None: all of them.
     ledger: the folder of the ledger.  published: for a suite of published measurements, technique name to SOURCE/TECHNIQUE of the
     published ledgers; its seeds are [0].  requested: the argument of `--suite`.
     """
@@ -44,6 +53,12 @@ class Suite:
     ledger: Path
     published: dict[str, str] = field(default_factory=dict)
     requested: str = ""
+    cross_task_images: int | None = None
+
+    def options(self, technique: str, model: str) -> dict[str, float | str]:
+        """The options of a technique with which a model is fine-tuned."""
+        settings = next(settings for settings in self.techniques if settings.name == technique)
+        return settings.options_of(next(m for m in self.models if m.name == model))
 
     @property
     def training_tasks(self) -> tuple[Card, ...]:
@@ -122,6 +137,7 @@ def read(path: Path, source: str | None = None) -> Suite:
         # the ledgers of the built-in suites are part of the leaderboard package
         ledger=path.parent / ledger if ledger else Path(leaderboard.__file__).parent / "gains" / name,
         published=published,
+        cross_task_images=_read_cross_task_images(fields),
     )
     fields.finish()
     for kind in ("models", "tasks", "techniques"):
@@ -130,7 +146,24 @@ def read(path: Path, source: str | None = None) -> Suite:
             raise fields.invalid(kind, "is empty; add at least one")
         if len(set(names)) < len(names):
             raise fields.invalid(kind, f"contains '{next(n for n in names if names.count(n) > 1)}' twice")
+    families = {model.family for model in suite.models} - {""}
+    for technique in suite.techniques:
+        for family in technique.families:
+            if family not in families:
+                known = ", ".join(sorted(families)) or "none; add `family` to the models"
+                raise fields.invalid(
+                    "techniques", f"has {technique.name}.families.{family}; families of the models: {known}"
+                )
     return suite
+
+
+def _read_cross_task_images(fields: Fields) -> int | None:
+    if not fields.has("cross_task_images"):
+        return None
+    number = fields.take("cross_task_images", int)
+    if number < 1:
+        raise fields.invalid("cross_task_images", f"should be a whole number of at least 1, found {number!r}")
+    return number
 
 
 def _read_published(fields: Fields) -> dict[str, str]:
@@ -166,6 +199,7 @@ def _read_model(path: Path, i: int, table: Any) -> Model:
         load=_resolve_local_dir(path, fields, fields.take("load", str)),
         bpe=_existing_file(path, fields, "bpe"),
         weights=_existing_file(path, fields, "weights"),
+        family=fields.take("family", str, ""),
     )
     fields.finish()
     # the ledger of a model is the file MODEL.csv
@@ -212,7 +246,23 @@ def _existing_file(path: Path, fields: Fields, field: str) -> Path | None:
 
 
 def _technique(path: Path, name: str, table: Any) -> TechniqueSettings:
+    """The table [techniques.NAME]; its tables `families.FAMILY` replace some of the options for the models of a family."""
     where = f"{path}: [techniques.{name}]"
     if not isinstance(table, dict):
         raise SuiteError(f"{where}: should be a table, found {table!r}")
-    return TechniqueSettings(name, techniques.read_options(name, Fields(where, table, SuiteError)))
+    common = {option: value for option, value in table.items() if option != "families"}
+    families = table.get("families", {})
+    if not isinstance(families, dict) or not all(isinstance(options, dict) for options in families.values()):
+        raise SuiteError(f"{where}: 'families' should contain a table for each family, found {families!r}")
+
+    def read(where: str, options: dict[str, Any]) -> dict[str, float | str]:
+        return techniques.read_options(name, Fields(where, options, SuiteError))
+
+    return TechniqueSettings(
+        name,
+        read(where, common),
+        {
+            family: read(f"{path}: [techniques.{name}.families.{family}]", common | options)
+            for family, options in families.items()
+        },
+    )

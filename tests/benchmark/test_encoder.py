@@ -340,7 +340,7 @@ def test_large_splits_are_decoded_on_demand(measured: Path, monkeypatch: pytest.
     assert torch.equal(in_memory.pixels(card, "test")[rows], on_demand.pixels(card, "test")[rows])
     assert torch.equal(in_memory.pixels(card, "test")[:2], on_demand.pixels(card, "test")[:2])
     assert [len(part) for part in on_demand.pixels(card, "test").parts(8)] == [8, 8, 4]
-    assert in_memory.accuracies(in_memory.encoder) == on_demand.accuracies(on_demand.encoder)
+    assert in_memory.evaluate(in_memory.encoder, card) == on_demand.evaluate(on_demand.encoder, card)
 
 
 def test_command_takes_device_and_precision(command: Callable[..., object], small_suite: Path) -> None:

@@ -38,7 +38,7 @@ def test_ledger_contains_every_run_on_every_task(measured: Path) -> None:
     loaded = small(measured)
     bench = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache"))
     for row in rows.filter(model=loaded.models[0].name).iter_rows(named=True):
-        assert row["before"] == pytest.approx(bench.before[row["evaluated_on"]], abs=1e-6)
+        assert row["before"] == pytest.approx(bench.before(bench.tasks[0])[row["evaluated_on"]], abs=1e-6)
     assert (rows["after"] != rows["before"]).any()
     notes = ledger.read_notes(measured / "gains", "clip-things")[Run("clip-things", "full", 0, "two_colours")]
     assert {"options", "steps", "seconds", "device", "versions", "model_fingerprint", "task_fingerprint", "val"} <= set(
@@ -57,7 +57,8 @@ def test_accuracy_before_equals_that_of_the_model(measured: Path) -> None:
     from benchmark.tasks import sources
 
     loaded = small(measured)
-    before = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache")).before
+    bench = workbench.Workbench(loaded.models[0], loaded.tasks, Cache(measured / "cache"))
+    before = bench.before(loaded.tasks[0])
     where = f"local-dir:{WEIGHTS / 'clip-things'}"
     model, _, preprocess = open_clip.create_model_and_transforms(where)
     tokenizer = open_clip.get_tokenizer(where, bpe_path=str(BPE))

@@ -60,7 +60,7 @@ def test_technique_learns_and_does_not_change_the_untuned_model(
 ) -> None:
     b = bench(small_suite, shared_cache, model)
     weights = copy.deepcopy(b.encoder.model.state_dict())
-    before = dict(b.before)
+    before = b.before(b.tasks[0])
     card = min(b.tasks, key=lambda c: before[c.name])
     tuned = TECHNIQUES[name](b, card, options, 0)
     assert set(tuned.after) == {c.name for c in b.tasks}
@@ -68,8 +68,11 @@ def test_technique_learns_and_does_not_change_the_untuned_model(
     assert max(tuned.curve) > before[card.name]
     assert len(tuned.curve) == options["epochs"]
     assert all(torch.equal(weights[k], v) for k, v in b.encoder.model.state_dict().items())
-    del b.__dict__["before"]
-    assert b.before == before
+    b._zero_shot.clear()
+    assert b.before(card) == before
+    assert tuned.drift is not None and tuned.kl is not None
+    assert (tuned.drift > 0) == (name != "linear_probe")
+    assert tuned.kl > 0
 
 
 BLOCK_PARTS = {  # of one block of an image tower: its biases, the input projections of its attention
@@ -208,7 +211,7 @@ def test_techniques_on_frozen_embeddings_train_only_their_own_parameters(
     assert all(torch.equal(weights[k], v) for k, v in b.encoder.model.state_dict().items())
     if name == "linear_probe":
         assert {k: v for k, v in tuned.after.items() if k != card.name} == {
-            k: v for k, v in b.before.items() if k != card.name
+            k: v for k, v in b.before(card).items() if k != card.name
         }
 
 
@@ -246,7 +249,9 @@ def test_clip_adapter_of_ratio_zero_is_the_zero_shot_classifier(small_suite: Pat
     """An adapter of ratio 0 is the model itself: its accuracies are the zero-shot ones."""
     b = bench(small_suite, shared_cache, "siglip-signs")
     assert b.bias != 0
-    assert TECHNIQUES["clip_adapter"](b, b.tasks[2], ADAPTER | {"ratio": 0.0}, 0).after == pytest.approx(b.before)
+    assert TECHNIQUES["clip_adapter"](b, b.tasks[2], ADAPTER | {"ratio": 0.0}, 0).after == pytest.approx(
+        b.before(b.tasks[2])
+    )
 
 
 def complete(options: Mapping[str, float | str]) -> dict[str, object]:
@@ -339,15 +344,18 @@ def test_mixed_precision_is_limited_to_the_towers(
 ) -> None:
     b = bench(small_suite, shared_cache)
     products, tuned_models = set(), []
-    original, accuracies = F.linear, b.accuracies
+    original, evaluate = F.linear, b.evaluate
     monkeypatch.setattr(F, "linear", lambda *args: [out := original(*args), products.add(out.dtype)][0])
-    monkeypatch.setattr(b, "accuracies", lambda encoder: tuned_models.append(encoder.model) or accuracies(encoder))
-    card = min(b.tasks, key=lambda c: b.before[c.name])
+    monkeypatch.setattr(
+        b, "evaluate", lambda encoder, card: tuned_models.append(encoder.model) or evaluate(encoder, card)
+    )
+    before = b.before(b.tasks[0])
+    card = min(b.tasks, key=lambda c: before[c.name])
     tuned = TECHNIQUES["full"](b, card, FULL | {"precision": precision, "epochs": 3}, 0)
     assert dtype in products
     assert (tuned.device, tuned.precision) == (b.encoder.device.type, precision)
     assert {p.dtype for p in tuned_models[0].parameters()} == {torch.float32}
-    assert max(tuned.curve) > b.before[card.name]
+    assert max(tuned.curve) > before[card.name]
 
 
 @pytest.mark.skipif(not torch.accelerator.is_available(), reason="there is no accelerator")

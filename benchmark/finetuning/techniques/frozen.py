@@ -39,21 +39,28 @@ def tune_adapters(bench: Workbench, card: Card, options: Options, seed: int) -> 
     def classify(images: Tensor, task: Card) -> Tensor:
         return bench.scale * adapters["image"](images) @ adapters["text"](bench.texts(task)).T + bench.bias
 
-    def accuracy_on(images: Tensor, task: Card, split: str) -> float:
+    def val_accuracy() -> float:
         with torch.no_grad():
-            return accuracy(classify(images, task), bench.labels(task, split))
+            return accuracy(classify(val, card), bench.labels(card, "val"))
 
     parameters = list(adapters.parameters())
     curve, steps = fit(
         parameters,
         lambda rows: classify(train[rows], card),
         bench.labels(card, "train"),
-        val_accuracy=lambda: accuracy_on(val, card, "val"),
+        val_accuracy=val_accuracy,
         options=options,
         seed=seed,
     )
-    after = {task.name: accuracy_on(bench.embeddings(task, "test"), task, "test") for task in bench.tasks}
-    return TrainingResult(after, curve, steps, trained=count_parameters(parameters))
+    with torch.no_grad():
+        after = {}
+        for task in bench.tasks:
+            rows = bench.test_rows(task, card)
+            logits = classify(bench.embeddings(task, "test")[rows], task)
+            after[task.name] = accuracy(logits, bench.labels(task, "test")[rows])
+        images = adapters["image"](bench.embeddings(card, "test"))
+        distance = bench.distance(card, images=images, logits=classify(bench.embeddings(card, "test"), card))
+    return TrainingResult(after, curve, steps, trained=count_parameters(parameters), **distance)
 
 
 def tune_linear_classifier(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
@@ -77,5 +84,8 @@ def tune_linear_classifier(bench: Workbench, card: Card, options: Options, seed:
         options=options,
         seed=seed,
     )
-    after = dict(bench.before) | {card.name: accuracy_on(test, "test")}
-    return TrainingResult(after, curve, steps, trained=count_parameters(parameters))
+    after = bench.before(card) | {card.name: accuracy_on(test, "test")}
+    with torch.no_grad():
+        # the images stay where they were; only the classifier is new
+        distance = bench.distance(card, images=None, logits=head(test))
+    return TrainingResult(after, curve, steps, trained=count_parameters(parameters), **distance)

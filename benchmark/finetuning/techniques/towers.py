@@ -91,8 +91,17 @@ def tune_towers(
     )
     encoder.model.eval()
     remove_parametrizations(encoder.model)
-    after = bench.accuracies(encoder)
-    return TrainingResult(after, curve, steps, trained=count_parameters(parameters), device=device, precision=precision)
+    evaluation = bench.evaluate(encoder, card)
+    return TrainingResult(
+        evaluation.after,
+        curve,
+        steps,
+        trained=count_parameters(parameters),
+        drift=evaluation.drift,
+        kl=evaluation.kl,
+        device=device,
+        precision=precision,
+    )
 
 
 def _classifier(encoder: Any, card: Card, precision: str) -> Callable[[Tensor], Tensor]:

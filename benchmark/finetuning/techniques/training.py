@@ -18,12 +18,15 @@ class TrainingResult:
     """The result of one run.
 
     after: test accuracy on every task.  curve: val accuracy after each epoch.  steps: of the optimizer.  trained: number of parameters.
+    drift, kl: how far the model moved on its own task (see `benchmark.finetuning.workbench.Evaluation`); None if not computed.
     """
 
     after: dict[str, float]
     curve: list[float]
     steps: int
     trained: int
+    drift: float | None = None
+    kl: float | None = None
     device: str = "cpu"
     precision: str = "fp32"
 
