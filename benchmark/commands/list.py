@@ -119,8 +119,8 @@ def _list_techniques(args: argparse.Namespace) -> None:
 def _hyperparameters(technique: "TechniqueSettings") -> str:
     """The options of a technique; of a family, those that differ from the others'."""
     parts = [_values(technique.options)]
-    for family, options in technique.families.items():
-        different = {name: value for name, value in options.items() if technique.options.get(name) != value}
+    for family, values in technique.families.items():
+        different = {name: value for name, value in values.items() if technique.options.get(name) != value}
         parts.append(f"{family}: {_values(different)}")
     return "; ".join(parts)
 

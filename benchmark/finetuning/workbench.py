@@ -1,5 +1,6 @@
 """The workbench: the data and the model of a suite that a technique reads, each loaded once per process and on first use."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,13 +39,13 @@ def average_templates(texts: Tensor, templates: int) -> Tensor:
 class Evaluation:
     """What a fine-tuned model does on test images.
 
-    after: accuracy on every task, 0 to 1.  On its own task, None where it was not computed: drift, the mean of 1 - cosine between
-    the image embeddings before and after; kl, the mean divergence KL(after || before) of its posterior over the classes, in nats.
+    after: accuracy on every task, 0 to 1.  drift: the mean of 1 - cosine between the image embeddings before and after, on its own
+    task.  kl: the mean divergence KL(after || before) of its posterior over the classes there, in nats.
     """
 
     after: dict[str, float]
-    drift: float | None = None
-    kl: float | None = None
+    drift: float
+    kl: float
 
 
 class Pixels:
@@ -183,18 +184,22 @@ class Workbench:
 
     def evaluate(self, encoder: "Encoder", trained_on: Card) -> Evaluation:
         """Evaluate a fine-tuned encoder on every task, with the prompts of each task."""
-        after, distance = {}, {}
+        after = {}
+        drift = kl = math.nan
         for task in self.tasks:
             rows = self.test_rows(task, trained_on)
             images = self.pixels(task, "test").embeddings(encoder, rows)
             texts = average_templates(torch.from_numpy(encoder.encode_texts(task.prompts())), len(task.templates))
             after[task.name] = self._accuracy(images, texts, self.labels(task, "test")[rows])
             if task.name == trained_on.name:
-                distance = self.distance(task, images=images, logits=encoder.logit_scale * images @ texts.T)
-        return Evaluation(after, **distance)
+                with torch.no_grad():  # a technique may have trained the scale
+                    scale = float(encoder.logit_scale)
+                drift, kl = self.distance(task, images=images, logits=scale * images @ texts.T)
+        return Evaluation(after, drift, kl)
 
-    def distance(self, card: Card, *, images: Tensor | None, logits: Tensor) -> dict[str, float]:
-        """How far fine-tuning moved a model on the test split of its task: `drift` and `kl` of an `Evaluation`.
+    @torch.no_grad()
+    def distance(self, card: Card, *, images: Tensor | None, logits: Tensor) -> tuple[float, float]:
+        """How far fine-tuning moved a model on the test split of its task: drift and kl, as in `Evaluation`.
 
         images: unit embeddings (N, D) after fine-tuning; None where they are those of before.  logits: (N, C) after fine-tuning; the
         bias of a sigmoid model may be left out, since a softmax does not depend on it.
@@ -204,4 +209,4 @@ class Workbench:
         log_p = F.log_softmax(logits.double(), dim=1)
         log_q = F.log_softmax((self.scale * untuned @ self.texts(card).T).double(), dim=1)
         # KL(p || q) = sum_c p_c (log p_c - log q_c), p of the tuned and q of the untuned model, averaged over images
-        return {"drift": drift, "kl": float((log_p.exp() * (log_p - log_q)).sum(1).mean())}
+        return drift, float((log_p.exp() * (log_p - log_q)).sum(1).mean())

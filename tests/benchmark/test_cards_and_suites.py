@@ -215,12 +215,33 @@ def test_suite_is_read(tmp_path: Path) -> None:
             "[techniques]\n",
             "field 'techniques' is empty",
         ),
+        ("seeds = [0, 1]", "seeds = [0, 1]\ncross_task_images = 0", "should be a whole number of at least 1, found 0"),
+        ("epochs = 2", "epochs = 2\nfamilies = 3", "'families' should contain a table for each family, found 3"),
+        (
+            "epochs = 2",
+            "epochs = 2\nfamilies.clip.rate = -1",
+            "[techniques.clip_adapter.families.clip]: field 'rate' is -1",
+        ),
+        (
+            "epochs = 2",
+            "epochs = 2\nfamilies.clip.rate = 1e-4",
+            "has clip_adapter.families.clip; families of the models: none; add `family` to the models",
+        ),
     ],
 )
 def test_invalid_suite_is_reported(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SuiteError) as caught:
         write_suite(tmp_path, SUITE.replace(old, new))
     check_one_line(caught, "own.toml", message)
+
+
+def test_options_of_a_family_replace_those_of_the_technique(tmp_path: Path) -> None:
+    text = SUITE.replace("epochs = 2", "epochs = 2\nfamilies.clip.rate = 1e-4")
+    text += 'family = "clip"\n[[models]]\nname = "other"\nload = "hf-hub:org/other"\n'
+    own = write_suite(tmp_path, text)
+    assert own.options("clip_adapter", "clip") == {"rate": 1e-4, "batch": 10, "epochs": 2}
+    assert own.options("clip_adapter", "other") == {"rate": 1e-3, "batch": 10, "epochs": 2}
+    assert own.techniques[0].options == own.options("clip_adapter", "other")
 
 
 def test_unknown_technique_is_reported_before_anything_is_measured(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from benchmark.errors import InputError, SuiteError
 from benchmark.finetuning.techniques import low_rank, towers
 from benchmark.finetuning.techniques.low_rank import LowRank
 from benchmark.finetuning.techniques.training import accuracy, fit
-from benchmark.finetuning.workbench import Workbench, average_templates
+from benchmark.finetuning.workbench import Evaluation, Workbench, average_templates
 from benchmark.suites import suite
 from benchmark.suites import techniques as declarations
 from benchmark.suites.techniques import GROUP, Option, load_techniques, technique
@@ -70,7 +70,8 @@ def test_technique_learns_and_does_not_change_the_untuned_model(
     assert all(torch.equal(weights[k], v) for k, v in b.encoder.model.state_dict().items())
     b._zero_shot.clear()
     assert b.before(card) == before
-    assert tuned.drift is not None and tuned.kl is not None
+    assert tuned.drift is not None
+    assert tuned.kl is not None
     assert (tuned.drift > 0) == (name != "linear_probe")
     assert tuned.kl > 0
 
@@ -117,7 +118,7 @@ def test_technique_changes_exactly_its_parameters(
 ) -> None:
     b = bench(small_suite, shared_cache, model)
     tuned_models = []
-    monkeypatch.setattr(b, "accuracies", lambda encoder: tuned_models.append(encoder.model) or {})
+    monkeypatch.setattr(b, "evaluate", lambda encoder, card: tuned_models.append(encoder.model) or Evaluation({}, 0, 0))
     tuned = TECHNIQUES[name](b, b.tasks[1], OPTIONS[name] | {"epochs": 1}, 0)
     before, after = (dict(m.named_parameters()) for m in (b.encoder.model, tuned_models[0]))
     assert set(before) == set(after)

@@ -59,8 +59,8 @@ def tune_adapters(bench: Workbench, card: Card, options: Options, seed: int) -> 
             logits = classify(bench.embeddings(task, "test")[rows], task)
             after[task.name] = accuracy(logits, bench.labels(task, "test")[rows])
         images = adapters["image"](bench.embeddings(card, "test"))
-        distance = bench.distance(card, images=images, logits=classify(bench.embeddings(card, "test"), card))
-    return TrainingResult(after, curve, steps, trained=count_parameters(parameters), **distance)
+        drift, kl = bench.distance(card, images=images, logits=classify(bench.embeddings(card, "test"), card))
+    return TrainingResult(after, curve, steps, trained=count_parameters(parameters), drift=drift, kl=kl)
 
 
 def tune_linear_classifier(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
@@ -87,5 +87,5 @@ def tune_linear_classifier(bench: Workbench, card: Card, options: Options, seed:
     after = bench.before(card) | {card.name: accuracy_on(test, "test")}
     with torch.no_grad():
         # the images stay where they were; only the classifier is new
-        distance = bench.distance(card, images=None, logits=head(test))
-    return TrainingResult(after, curve, steps, trained=count_parameters(parameters), **distance)
+        drift, kl = bench.distance(card, images=None, logits=head(test))
+    return TrainingResult(after, curve, steps, trained=count_parameters(parameters), drift=drift, kl=kl)
