@@ -32,6 +32,7 @@ def audit(
     """Repeat `count` recorded runs of `part`, selected at random, and compare them with the ledger of the full suite."""
     planned = planned_runs(part)
     check_conditions(part, planned)
+    # run to (task evaluated on to accuracy after)
     recorded: dict[Run, dict[str, float]] = {}
     for model in part.models:
         for *run, task, after in ledger.read_rows(suite.ledger, model.name).drop("before").iter_rows():
@@ -42,6 +43,7 @@ def audit(
             f"{suite.ledger}: nothing is measured yet for these models and tasks",
             "run `python -m benchmark measure` first",
         )
+    # seeded, so that the same audit can be repeated; sorted, so that runs of one model follow each other
     selected = sorted(random.Random(seed).sample(candidates, min(count, len(candidates))))
     results = progress(perform_runs(suite, selected, root, jobs), len(selected), "audit", quiet)
     return sorted((_deviation(result, recorded[result.run]) for result in results), key=lambda d: d.run)
@@ -49,5 +51,6 @@ def audit(
 
 def _deviation(result: RunResult, recorded: dict[str, float]) -> Deviation:
     differences = {task: abs(after - recorded[task]) for task, after in result.after.items() if task in recorded}
+    # accuracies of one run: its own task, then the mean of |after - recorded| over the others
     in_domain = differences.pop(result.run.trained_on)
     return Deviation(result.run, in_domain, elsewhere=sum(differences.values()) / max(1, len(differences)))

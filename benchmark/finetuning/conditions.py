@@ -28,6 +28,7 @@ def check_conditions(suite: Suite, planned: Sequence[Run], *, keys: Keys | None 
     keys = keys or Keys()
     current: dict[tuple[str, str, str], dict[str, Any]] = {}  # the same for every seed, so computed once for all
     for run in planned:
+        # a seed is no condition: runs of several seeds share them
         place = run.model, run.technique, run.trained_on
         if place not in current:
             current[place] = conditions(suite, *place, keys=keys)
@@ -37,6 +38,7 @@ def check_conditions(suite: Suite, planned: Sequence[Run], *, keys: Keys | None 
                 f"{ledger.rows_path(suite.ledger, model.name)}: run {_name(run)} is missing rows, as an interruption leaves it",
                 "`python -m benchmark measure` completes it",
             )
+        # a planned run without notes is pending, which is no conflict
         recorded = ledger.read_notes(suite.ledger, model.name)
         for run in planned:
             if run in recorded:

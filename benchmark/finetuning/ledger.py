@@ -49,6 +49,7 @@ def runs_path(folder: Path, model: str) -> Path:
 def _lock(folder: Path, model: str) -> Iterator[None]:
     """An exclusive lock among processes; the system releases it when a process dies."""
     folder.mkdir(parents=True, exist_ok=True)
+    # one lock per model, so that machines measuring different models do not wait
     with (folder / f".{model}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -74,6 +75,7 @@ def _rows_of_run(table: pl.DataFrame, run: Run) -> pl.DataFrame:
 
 def complete_runs(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
     """Runs that are evaluated on all of the given tasks."""
+    # a run of a smaller suite has fewer tasks, and is pending until the new ones are added
     tasks = set(tasks)
     covered = read_rows(folder, model).filter(pl.col("evaluated_on").is_in(list(tasks))).group_by(RUN).len()
     return {Run(*run) for *run, count in covered.iter_rows() if count == len(tasks)}
@@ -87,6 +89,7 @@ def repair(folder: Path, model: str) -> None:
         for path in (rows_path(folder, model), runs_path(folder, model)):
             if path.exists():
                 body = path.read_bytes()
+                # every line ends with a newline, so a last line without one was cut off
                 if body and not body.endswith(b"\n"):
                     LOG.warning("%s: removed an incomplete last line, as an interruption leaves it", path)
                     _replace(path, body[: body.rfind(b"\n") + 1])
@@ -98,6 +101,7 @@ def repair(folder: Path, model: str) -> None:
             path = rows_path(folder, model)
             LOG.warning("%s: removed the incomplete run %s/%d/%s", path, last.technique, last.seed, last.trained_on)
             columns = LEDGER.names()
+            # only the last run can be incomplete, as rows are appended run by run
             incomplete = _rows_of_run(table, last).select(columns)
             complete = table.join(incomplete, on=columns, how="anti", maintain_order="left")
             _replace(path, complete.write_csv().encode())
@@ -105,12 +109,14 @@ def repair(folder: Path, model: str) -> None:
 
 def incomplete_runs(folder: Path, model: str) -> set[Run]:
     """Runs with some rows, but fewer than their notes say."""
+    # 0 rows: an interruption between notes and rows, which leaves no run to complete
     counts = {Run(*run): count for *run, count in read_rows(folder, model).group_by(RUN).len().iter_rows()}
     return {run for run, notes in read_notes(folder, model).items() if 0 < counts.get(run, 0) < notes["rows"]}
 
 
 def _replace(path: Path, body: bytes) -> None:
     """Replace a file at once, so that an interruption leaves the old or the new one."""
+    # in the same folder, so that the rename is atomic
     part = path.with_suffix(".part")
     part.write_bytes(body)
     os.replace(part, path)
@@ -144,6 +150,7 @@ def append(folder: Path, run: Run, *, before: dict[str, float], after: dict[str,
     If the run is recorded without some of the tasks, because the suite has grown, only the missing rows are added.
     """
     with _lock(folder, run.model):
+        # read under the lock: another process may have added the run since it was planned
         recorded = _rows_of_run(read_rows(folder, run.model), run)["evaluated_on"].to_list()
         missing = [task for task in after if task not in recorded]
         if not missing:
@@ -166,4 +173,5 @@ def _append(path: Path, text: str) -> None:
     with path.open("a", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
+        # a run costs seconds to minutes, so a power failure may not lose it
         os.fsync(file.fileno())

@@ -25,6 +25,7 @@ def measure(suite: Suite, *, part: Suite, root: Path, jobs: int, quiet: bool = F
     """
     if suite.published:
         raise UsageError(f"suite '{suite.name}' reads a published ledger, so there is nothing to measure")
+    # before anything slow: a typing error is reported at once
     check_measurable(part)
     pending = pending_runs(suite, part=part)
     if dry_run or not pending:

@@ -32,8 +32,10 @@ def pending_runs(suite: Suite, *, part: Suite) -> list[Run]:
     complete: set[Run] = set()
     tasks = [card.name for card in suite.tasks]
     for model in part.models:
+        # before reading: a torn last run counts as pending, not as an error
         ledger.repair(suite.ledger, model.name)
         complete |= ledger.complete_runs(suite.ledger, model.name, tasks)
+    # a ledger must not mix conditions, so nothing is planned on top of other ones
     check_conditions(part, planned_runs(part))
     return [run for run in planned_runs(part) if run not in complete]
 
@@ -43,6 +45,7 @@ def time_estimate(suite: Suite, pending: Sequence[Run], jobs: int) -> str:
 
     From the mean seconds of the runs of each technique so far; for a technique without runs from the mean of all.
     """
+    # technique to the seconds of its runs, each on one core
     seconds: dict[str, list[float]] = {}
     for model in suite.models:
         for run, notes in ledger.read_notes(suite.ledger, model.name).items():
@@ -51,5 +54,6 @@ def time_estimate(suite: Suite, pending: Sequence[Run], jobs: int) -> str:
         return ""
     means = {technique: sum(values) / len(values) for technique, values in seconds.items()}
     every = [value for values in seconds.values() for value in values]
+    # a technique without runs is assumed to be as slow as the average
     total = sum(means.get(run.technique, sum(every) / len(every)) for run in pending)
     return f", about {duration(total / jobs)} with {jobs} jobs"

@@ -41,6 +41,7 @@ def _workbench(suite: Suite, model_name: str, root: Path) -> "Workbench":
 
     model = next(model for model in suite.models if model.name == model_name)
     key = (model, tuple(card.name for card in suite.tasks), suite.cross_task_images, root)
+    # one at a time: two models' decoded images may not fit into memory
     if key not in _workbenches:
         _workbenches.clear()
         _workbenches[key] = Workbench(model, suite.tasks, Cache(root), cross_task_images=suite.cross_task_images)
@@ -56,9 +57,11 @@ def perform_run(suite: Suite, run: Run, root: Path) -> RunResult:
     bench = _workbench(suite, run.model, root)
     card = next(card for card in suite.tasks if card.name == run.trained_on)
     options = suite.options(run.technique, run.model)
+    # embeddings come from the cache here, so that the clock below measures fine-tuning alone
     before = bench.before(card)
     started = time.process_time()
     result = load_techniques()[run.technique](bench, card, options, run.seed)
+    # step 0 competes on the same images as the epochs: val, never test
     untuned = bench.zero_shot_accuracy(card, "val")
     epoch = selected_epoch(result.curve, untuned=untuned if options.get("selection") == "untuned too" else None)
     notes = {
@@ -75,6 +78,7 @@ def perform_run(suite: Suite, run: Run, root: Path) -> RunResult:
         "precision": result.precision,
         "versions": {name: version(name).split("+")[0] for name in PACKAGES},
     }
+    # a run that kept the untuned weights changed nothing: gain and forgetting are 0
     return RunResult(run, before, result.after if epoch else dict(before), notes)
 
 
@@ -84,6 +88,7 @@ def _round(value: float | None) -> float | None:
 
 def selected_epoch(curve: Sequence[float], *, untuned: float | None = None) -> int:
     """The first epoch with the best val accuracy, counted from 1; 0 where no epoch is better than the untuned model."""
+    # a tie goes to the earlier weights, and to the untuned model first
     best = max(curve)
     return 0 if untuned is not None and best <= untuned else list(curve).index(best) + 1
 
@@ -92,4 +97,5 @@ def perform_runs(suite: Suite, runs: Sequence[Run], root: Path, jobs: int) -> It
     """Several runs in `jobs` processes; each result as soon as it is there."""
     from joblib import delayed
 
+    # unordered: a ledger row is written as soon as its run ends
     yield from parallel((delayed(perform_run)(suite, run, root) for run in runs), jobs, ordered=False)

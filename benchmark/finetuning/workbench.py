@@ -32,6 +32,7 @@ def average_templates(texts: Tensor, templates: int) -> Tensor:
     """
     if templates == 1:
         return texts
+    # (C * templates, D) to (C, templates, D); mean over templates, then back to unit length
     return F.normalize(texts.unflatten(0, (-1, templates)).mean(1), dim=-1)
 
 
@@ -57,6 +58,7 @@ class Pixels:
     def __init__(self, encoder: "Encoder", examples: Examples, limit: int) -> None:
         self.encoder, self.examples = encoder, examples
         size = 3 * encoder.size**2 * len(examples.labels)  # of N images with 3 channels of S x S bytes
+        # (N, 3, S, S) uint8, or None for a split that is decoded on demand
         self.in_memory = encoder.pixels(examples) if size <= limit else None
         self.bytes_in_memory = size if self.in_memory is not None else 0
 
@@ -113,6 +115,7 @@ class Workbench:
     def pixels(self, card: Card, split: str) -> Pixels:
         """The images of a split. Splits stay in memory in the order of their first use, up to `PIXEL_MEMORY` bytes together."""
         if (card.name, split) not in self._pixels:
+            # what is left for this split
             limit = PIXEL_MEMORY - sum(pixels.bytes_in_memory for pixels in self._pixels.values())
             self._pixels[card.name, split] = Pixels(self.encoder, self._load(card, split), limit)
         return self._pixels[card.name, split]
@@ -157,6 +160,7 @@ class Workbench:
         total = len(self.labels(task, "test"))
         if task.name == trained_on.name or self.cross_task_images is None or self.cross_task_images >= total:
             return ALL_ROWS
+        # drawn from all rows, as the rows of some sources are sorted by class
         order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
         return order[: self.cross_task_images].sort().values
 

@@ -24,6 +24,7 @@ class Adapter(nn.Module):
         self.ratio = ratio
 
     def forward(self, x: Tensor) -> Tensor:
+        # a residual mixture: ratio 0 leaves the embedding, ratio 1 replaces it
         mixed = self.ratio * F.relu(self.up(F.relu(self.down(x)))) + (1 - self.ratio) * x
         return F.normalize(mixed, dim=-1)
 
@@ -31,12 +32,14 @@ class Adapter(nn.Module):
 def tune_adapters(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """Train an adapter of the images and one of the class texts; other tasks are evaluated through both."""
     torch.manual_seed(seed)
+    # the seed above is that of the initial weights; `fit` seeds the order of the rows
     adapters = nn.ModuleDict(
         {tower: Adapter(bench.width, options["reduction"], options["ratio"]) for tower in ("image", "text")}
     )
     train, val = bench.embeddings(card, "train"), bench.embeddings(card, "val")
 
     def classify(images: Tensor, task: Card) -> Tensor:
+        # (N, D) @ (D, C): both sides are unit rows again, so these are scaled cosines
         return bench.scale * adapters["image"](images) @ adapters["text"](bench.texts(task)).T + bench.bias
 
     def val_accuracy() -> float:
@@ -65,6 +68,7 @@ def tune_adapters(bench: Workbench, card: Card, options: Options, seed: int) -> 
 
 def tune_linear_classifier(bench: Workbench, card: Card, options: Options, seed: int) -> TrainingResult:
     """Train logits = W (scale · x) + b from W = 0, b = 0. Other tasks keep their zero-shot accuracy."""
+    # W is (C, D); zero weights start from equal probabilities, so no seed is needed for them
     head = nn.Linear(bench.width, len(card.classes))
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)

@@ -52,6 +52,7 @@ def tune_towers(
     the towers run in bfloat16 unless option `precision` says otherwise; weights, similarities and loss stay in float32.
     Raises InputError where nothing is left to train.
     """
+    # a deep copy of the weights alone: tokenizer and preprocessing are shared
     encoder = copy.copy(bench.encoder)
     encoder.model = copy.deepcopy(bench.encoder.model)
     device = encoder.device.type
@@ -67,6 +68,7 @@ def tune_towers(
         encoder.model.train()
         return accuracy(logits, val_labels)
 
+    # freeze everything first, then release what the technique selects
     encoder.model.requires_grad_(False)
     # here and not earlier: loading the model draws random numbers too, and a process may have loaded it already
     torch.manual_seed(seed)
@@ -74,6 +76,7 @@ def tune_towers(
     for parameter in parameters:
         parameter.requires_grad_(True)
     encoder.model.train()
+    # two images are enough to see which parameters the logits depend on
     parameters = _used(parameters, lambda: classify(train[:2])) if parameters else []
     if not parameters:
         raise InputError(
@@ -91,6 +94,7 @@ def tune_towers(
     )
     encoder.model.eval()
     remove_parametrizations(encoder.model)
+    # evaluated with plain weights, which is faster than parametrized ones
     evaluation = bench.evaluate(encoder, card)
     return TrainingResult(
         evaluation.after,
@@ -106,13 +110,16 @@ def tune_towers(
 
 def _classifier(encoder: Any, card: Card, precision: str) -> Callable[[Tensor], Tensor]:
     """The function from pixels, uint8 (N, 3, S, S), to logits (N, C)."""
+    # (C * templates, context length); tokens do not change, so they are made once
     prompts = encoder.tokens(card.prompts())
 
     def classify(pixels: Tensor) -> Tensor:
         with torch.autocast(encoder.device.type, torch.bfloat16, enabled=precision == "bf16"):
             images = encoder.model.encode_image(encoder.normalise(pixels), normalize=True).float()
             prompted = encoder.model.encode_text(prompts, normalize=True).float()
+        # back to one row per class, (C, D)
         texts = average_templates(prompted, len(card.templates))
+        # in float32: bfloat16 keeps two to three digits of a cosine, and the scale multiplies the error by 100
         return encoder.logit_scale * images @ texts.T + encoder.logit_bias
 
     return classify
@@ -120,12 +127,14 @@ def _classifier(encoder: Any, card: Card, precision: str) -> Callable[[Tensor], 
 
 def _used(parameters: list[nn.Parameter], logits: Callable[[], Tensor]) -> list[nn.Parameter]:
     """The parameters that the classifier depends on; CoCa's text decoder, for one, is not used."""
+    # the gradient of the sum is None exactly where no logit depends on the parameter
     gradients = torch.autograd.grad(logits().sum(), parameters, allow_unused=True)
     return [p for p, gradient in zip(parameters, gradients, strict=True) if gradient is not None]
 
 
 def remove_parametrizations(model: nn.Module) -> None:
     """Replace the weights of parametrized modules by what their parametrizations compute."""
+    # a list first, since removing a parametrization changes the tree of modules
     for module in list(model.modules()):
         if parametrize.is_parametrized(module):
             for tensor in list(module.parametrizations):  # type: ignore[arg-type]

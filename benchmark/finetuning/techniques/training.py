@@ -57,9 +57,13 @@ def fit(
     parameters = list(parameters)
     batch, epochs = options["batch"], options["epochs"]
     optimizer = _optimizer(parameters, options)
+    # samples per forward pass
     part = math.ceil(batch / options["accumulate"])
+    # without patience an epoch limit that never stops early
     patience = options["patience"] or epochs
+    # the last batch of an epoch may be smaller
     steps = math.ceil(len(labels) / batch) * epochs
+    # its own generator, so that dropout or initial weights do not change the order of the rows
     generator = torch.Generator().manual_seed(seed)
     curve: list[float] = []
     best: list[Tensor] = []
@@ -73,6 +77,7 @@ def fit(
                 loss: Tensor = F.cross_entropy(logits(some), labels[some]) * (len(some) / len(rows))
                 loss.backward()
             if options["clip"]:
+                # of all parameters together: g * min(1, clip / |g|)
                 nn.utils.clip_grad_norm_(parameters, options["clip"])
             optimizer.step()
             step += 1
@@ -80,8 +85,10 @@ def fit(
         curve.append(val_accuracy())
         # of equally good epochs the first is kept
         if curve[-1] > max(curve[:-1], default=-1.0):
+            # copies, as the optimizer changes parameters in place
             best, epochs_since_best = [parameter.detach().clone() for parameter in parameters], 0
     with torch.no_grad():
+        # back to the best epoch
         for parameter, value in zip(parameters, best, strict=True):
             parameter.copy_(value)
     return curve, step
@@ -89,6 +96,7 @@ def fit(
 
 def _learning_rate(step: int, steps: int, options: Options) -> float:
     """rate · min((step + 1) / warm, ½(1 + cos(π (step − warm) / (steps − warm)))), warm = warmup · steps; constant: without the cosine."""
+    # at least one step, since it divides
     warm = max(1, round(options["warmup"] * steps))
     decay = 1.0
     if options["schedule"] == "cosine":
@@ -101,4 +109,5 @@ def _optimizer(parameters: list[nn.Parameter], options: Options) -> torch.optim.
     rate, decay = options["rate"], options["weight_decay"]
     if options["optimizer"] == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=options["momentum"], weight_decay=decay)
+    # fused: one kernel for all parameters, which matters for small models
     return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
