@@ -57,6 +57,7 @@ MEASUREMENT_KEY = ("model", "task", "technique", "seed")
 NUMBERS = ("before", "accuracy", "gain", "forgetting")
 NO_TECHNIQUE = "tuned"  # the name of a technique that has none
 LONGEST = 131_072  # characters of a line; a longer one is no row of these tables
+BEFORE_TOLERANCE = 0.01  # of accuracies before fine-tuning that were computed on different machines
 FILE, ROW = "_file", "_row"  # where a row was read, for error messages
 
 
@@ -90,12 +91,15 @@ def read_ledger(path: Path, complete: bool = True) -> pl.DataFrame:
 
     complete: require rows, and of each run the row evaluated on its own task.
 
-    Raises LeaderboardError for a missing column, a value outside 0..1, a repeated row and, where `complete`, a missing one.
+    Raises LeaderboardError for a missing column, a value outside 0..1, a repeated row and, where `complete`, for a missing one and for
+    accuracies before fine-tuning that differ between runs.
     """
     files = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     tables = [_read_ledger_file(file) for file in files]
     ledger = pl.concat(tables) if tables else pl.DataFrame(schema={**LEDGER, FILE: pl.String, ROW: pl.Int64})
     _check_unique(ledger, LEDGER_KEY, "the same measurement as in")
+    if complete:
+        _check_before(ledger)
     ledger = ledger.select(LEDGER.names())
     if not complete:
         return ledger
@@ -107,6 +111,22 @@ def read_ledger(path: Path, complete: bool = True) -> pl.DataFrame:
         run = "/".join(str(value) for value in missing.row(0))
         raise LeaderboardError(f"{path}: run {run} has no row evaluated on its own task")
     return ledger
+
+
+def _check_before(ledger: pl.DataFrame) -> None:
+    """The accuracy before fine-tuning belongs to a model and a task, so it is the same in all runs.
+
+    Runs on the task itself may use more test images than runs on other tasks, so these are compared apart.
+    """
+    own = (pl.col("trained_on") == pl.col("evaluated_on")).alias("own")
+    first = pl.col("before").first().over("model", "evaluated_on", own)
+    different = ledger.with_columns(first=first).filter((pl.col("before") - pl.col("first")).abs() > BEFORE_TOLERANCE)
+    if not different.is_empty():
+        row = different.row(0, named=True)
+        raise LeaderboardError(
+            f"{_place(different)}, column 'before': {row['before']:g}, but {row['first']:g} in another run of model "
+            f"'{row['model']}' on task '{row['evaluated_on']}'; one model has one accuracy before fine-tuning on a task"
+        )
 
 
 def _read_ledger_file(path: Path) -> pl.DataFrame:

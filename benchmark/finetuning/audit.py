@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmark.errors import LedgerError
 from benchmark.execution.progress import progress
 from benchmark.finetuning import ledger
-from benchmark.finetuning.conditions import check_conditions
+from benchmark.finetuning.conditions import checked_rows
 from benchmark.finetuning.ledger import Run
 from benchmark.finetuning.planning import planned_runs
 from benchmark.finetuning.runs import RunResult, perform_runs
@@ -31,7 +31,7 @@ def audit(
 ) -> list[Deviation]:
     """Repeat `count` recorded runs of `part`, selected at random, and compare them with the ledger of the full suite."""
     planned = planned_runs(part)
-    check_conditions(part, planned)
+    checked_rows(part, planned)
     # run to (task evaluated on to accuracy after)
     recorded: dict[Run, dict[str, float]] = {}
     for model in part.models:

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
+import polars as pl
+
 from benchmark.embedding.keys import Keys
 from benchmark.errors import LedgerError
 from benchmark.finetuning import ledger
 from benchmark.finetuning.ledger import Run
 from benchmark.suites.suite import Suite
 from benchmark.tasks.fingerprint import task_fingerprint
+from leaderboard import ledger_table
 
 VALUE_WIDTH = 100  # characters of a value that an error message shows
 
@@ -23,8 +26,11 @@ def conditions(suite: Suite, model: str, technique: str, task: str, *, keys: Key
     }
 
 
-def check_conditions(suite: Suite, planned: Sequence[Run], *, keys: Keys | None = None) -> None:
-    """Raise LedgerError for an incomplete run, and for a planned run that was measured under other conditions than those of now."""
+def checked_rows(suite: Suite, planned: Sequence[Run], *, keys: Keys | None = None) -> pl.DataFrame:
+    """The rows of the suite's models; columns `leaderboard.tables.LEDGER`.
+
+    Raises LedgerError as `ledger.read` does, and for a planned run that was measured under other conditions than those of now.
+    """
     keys = keys or Keys()
     current: dict[tuple[str, str, str], dict[str, Any]] = {}  # the same for every seed, so computed once for all
     for run in planned:
@@ -32,32 +38,27 @@ def check_conditions(suite: Suite, planned: Sequence[Run], *, keys: Keys | None 
         place = run.model, run.technique, run.trained_on
         if place not in current:
             current[place] = conditions(suite, *place, keys=keys)
-    for model in suite.models:
-        for run in sorted(ledger.incomplete_runs(suite.ledger, model.name)):
-            raise LedgerError(
-                f"{ledger.rows_path(suite.ledger, model.name)}: run {_name(run)} is missing rows, as an interruption leaves it",
-                "`python -m benchmark measure` completes it",
-            )
-        # a planned run without notes is pending, which is no conflict
-        recorded = ledger.read_notes(suite.ledger, model.name)
+    tables = [ledger_table([])]
+    # in the order of the files' names, in which `read_ledger` reads a folder too
+    for model in sorted(model.name for model in suite.models):
+        rows, recorded = ledger.read(suite.ledger, model)
+        tables.append(rows)
         for run in planned:
+            # a planned run without notes is pending, which is no conflict
             if run in recorded:
                 now = current[run.model, run.technique, run.trained_on]
                 _compare(suite, run, recorded=recorded[run], now=now)
+    return pl.concat(tables)
 
 
 def _compare(suite: Suite, run: Run, *, recorded: dict[str, Any], now: dict[str, Any]) -> None:
     for condition, value in now.items():
         if recorded.get(condition) != value:
             raise LedgerError(
-                f"{ledger.runs_path(suite.ledger, run.model)}: run {_name(run)} was measured with other "
+                f"{ledger.runs_path(suite.ledger, run.model)}: run {run.label} was measured with other "
                 f"{condition.replace('_', ' ')} ({_shorten(recorded.get(condition))}) than there are now ({_shorten(value)})",
                 "restore them, or move the ledger away and measure again",
             )
-
-
-def _name(run: Run) -> str:
-    return f"{run.technique}/{run.seed}/{run.trained_on}"
 
 
 def _shorten(value: object) -> str:

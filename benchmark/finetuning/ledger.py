@@ -1,16 +1,18 @@
 """The ledger's files of one model: `<model>.csv`, one row per run and task evaluated on, and `<model>.runs.jsonl`, notes per run.
 
-Rows are only ever added. The notes of a run are written first, with the number of its rows, then all its rows at once. So an
-interruption is recognised by fewer rows than the notes say; it is removed before anything is added.
+Rows are only ever added. The notes of a run are written first, with the number and the digest of its rows, then all its rows at once.
+So an interruption is recognised by fewer rows than the notes say; such a run is removed before anything is added. A run whose rows
+are not those that were written is an error.
 """
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,12 @@ import polars as pl
 
 from benchmark.errors import LedgerError
 from leaderboard import LeaderboardError, ledger_table, read_ledger
-from leaderboard.tables import LEDGER, RUN
+from leaderboard.tables import RUN
 
 LOG = logging.getLogger("benchmark.ledger")
-REQUIRED_NOTES = ("rows", "val", "seconds")
+REQUIRED_NOTES = ("rows", "digest", "val", "seconds")
 DIGITS = 6  # significant digits of an accuracy
+UNIT = 1e-9  # of an accuracy in a digest, so that it does not depend on how a number is written
 
 
 @dataclass(frozen=True, order=True)
@@ -33,6 +36,11 @@ class Run:
     technique: str
     seed: int
     trained_on: str
+
+    @property
+    def label(self) -> str:
+        """As messages name a run of a model: technique/seed/task."""
+        return f"{self.technique}/{self.seed}/{self.trained_on}"
 
 
 def rows_path(folder: Path, model: str) -> Path:
@@ -82,28 +90,27 @@ def complete_runs(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
 
 
 def repair(folder: Path, model: str) -> None:
-    """Remove what an interrupted write left at the end of a model's files: half a line, or a run with fewer rows than its notes say."""
+    """Remove what an interrupted write left in a model's files: half a line, or a run with fewer rows than its notes say."""
     if not folder.is_dir():
         return
     with _lock(folder, model):
         for path in (rows_path(folder, model), runs_path(folder, model)):
-            if path.exists():
-                body = path.read_bytes()
-                # every line ends with a newline, so a last line without one was cut off
-                if body and not body.endswith(b"\n"):
-                    LOG.warning("%s: removed an incomplete last line, as an interruption leaves it", path)
-                    _replace(path, body[: body.rfind(b"\n") + 1])
-        table = read_rows(folder, model)
-        if table.is_empty():
-            return
-        last = Run(*table.select(RUN).row(-1))
-        if last in incomplete_runs(folder, model):
-            path = rows_path(folder, model)
-            LOG.warning("%s: removed the incomplete run %s/%d/%s", path, last.technique, last.seed, last.trained_on)
-            columns = LEDGER.names()
-            # only the last run can be incomplete, as rows are appended run by run
-            incomplete = _rows_of_run(table, last).select(columns)
-            complete = table.join(incomplete, on=columns, how="anti", maintain_order="left")
+            body = path.read_bytes() if path.exists() else b"\n"
+            # every line ends with a newline, so a last line without one was cut off
+            if not body.endswith(b"\n"):
+                LOG.warning("%s: removed an incomplete last line, as an interruption leaves it", path)
+                _replace(path, body[: body.rfind(b"\n") + 1])
+        path = rows_path(folder, model)
+        # an interruption within the header, which the next run writes again
+        if path.exists() and path.stat().st_size == 0:
+            path.unlink()
+        incomplete = sorted(incomplete_runs(folder, model))
+        if incomplete:
+            for run in incomplete:
+                LOG.warning("%s: removed the incomplete run %s", path, run.label)
+            table = read_rows(folder, model)
+            removed = pl.DataFrame(incomplete, schema=table.select(RUN).schema)
+            complete = table.join(removed, on=RUN, how="anti", maintain_order="left")
             _replace(path, complete.write_csv().encode())
 
 
@@ -112,6 +119,44 @@ def incomplete_runs(folder: Path, model: str) -> set[Run]:
     # 0 rows: an interruption between notes and rows, which leaves no run to complete
     counts = {Run(*run): count for *run, count in read_rows(folder, model).group_by(RUN).len().iter_rows()}
     return {run for run, notes in read_notes(folder, model).items() if 0 < counts.get(run, 0) < notes["rows"]}
+
+
+def read(folder: Path, model: str) -> tuple[pl.DataFrame, dict[Run, dict[str, Any]]]:
+    """The rows of a model and the notes of its runs.
+
+    Raises LedgerError for a row without notes, for an incomplete run, and for a run whose rows are not those that were written.
+    """
+    rows, notes = read_rows(folder, model), read_notes(folder, model)
+    path = rows_path(folder, model)
+    for run, (count, digest) in _contents(rows).items():
+        if run not in notes:
+            raise LedgerError(
+                f"{path}: run {run.label} has no notes in {runs_path(folder, model).name}",
+                "restore that file, or remove the rows of the run and measure it again",
+            )
+        if count < notes[run]["rows"]:
+            raise LedgerError(
+                f"{path}: run {run.label} is missing rows, as an interruption leaves it",
+                "`python -m benchmark measure` completes it",
+            )
+        if digest != notes[run]["digest"]:
+            raise LedgerError(
+                f"{path}: the rows of run {run.label} are not those that were measured",
+                "restore the file, or remove the rows of the run and measure it again",
+            )
+    return rows, notes
+
+
+def _contents(rows: pl.DataFrame) -> dict[Run, tuple[int, str]]:
+    """Run to the number and the digest of its rows: of their tasks and accuracies, in the order of the tasks' names."""
+    accuracies = [(pl.col(column) / UNIT).round().cast(pl.Int64) for column in ("before", "after")]
+    lines = rows.sort("evaluated_on").select(
+        *RUN, pl.concat_str("evaluated_on", *accuracies, separator=",").alias("line")
+    )
+    runs = lines.group_by(RUN).agg(pl.len(), pl.col("line").str.join("\n"))
+    return {
+        Run(*run): (count, hashlib.sha256(text.encode()).hexdigest()[:16]) for *run, count, text in runs.iter_rows()
+    }
 
 
 def _replace(path: Path, body: bytes) -> None:
@@ -151,20 +196,20 @@ def append(folder: Path, run: Run, *, before: dict[str, float], after: dict[str,
     """
     with _lock(folder, run.model):
         # read under the lock: another process may have added the run since it was planned
-        recorded = _rows_of_run(read_rows(folder, run.model), run)["evaluated_on"].to_list()
-        missing = [task for task in after if task not in recorded]
+        recorded = _rows_of_run(read_rows(folder, run.model), run)
+        missing = [task for task in after if task not in recorded["evaluated_on"].to_list()]
         if not missing:
             return False
-        columns = {"model": run.model, "technique": run.technique, "seed": run.seed, "trained_on": run.trained_on}
-        # notes before rows: an interruption in between leaves notes without rows, which count as no run
-        _append(
-            runs_path(folder, run.model), json.dumps(columns | {"rows": len(recorded) + len(missing)} | notes) + "\n"
-        )
-        path = rows_path(folder, run.model)
+        columns = asdict(run)
         new_rows = ledger_table(
             columns | {"evaluated_on": task, "before": before[task], "after": after[task]} for task in missing
         ).with_columns(pl.col("before", "after").round_sig_figs(DIGITS))
-        _append(path, new_rows.write_csv(include_header=not path.exists()))
+        count, digest = _contents(pl.concat([recorded, new_rows]))[run]
+        # notes before rows: an interruption in between leaves notes without rows, which count as no run
+        _append(runs_path(folder, run.model), json.dumps(columns | {"rows": count, "digest": digest} | notes) + "\n")
+        path = rows_path(folder, run.model)
+        new = not path.exists() or path.stat().st_size == 0
+        _append(path, new_rows.write_csv(include_header=new))
         return True
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmark.execution.progress import duration
 from benchmark.finetuning import ledger
-from benchmark.finetuning.conditions import check_conditions
+from benchmark.finetuning.conditions import checked_rows
 from benchmark.finetuning.ledger import Run
 from benchmark.suites.suite import Suite
 
@@ -36,7 +36,7 @@ def pending_runs(suite: Suite, *, part: Suite) -> list[Run]:
         ledger.repair(suite.ledger, model.name)
         complete |= ledger.complete_runs(suite.ledger, model.name, tasks)
     # a ledger must not mix conditions, so nothing is planned on top of other ones
-    check_conditions(part, planned_runs(part))
+    checked_rows(part, planned_runs(part))
     return [run for run in planned_runs(part) if run not in complete]
 
 

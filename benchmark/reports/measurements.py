@@ -2,10 +2,9 @@
 
 import polars as pl
 
-import leaderboard
 from benchmark.embedding.keys import Keys
 from benchmark.errors import LedgerError
-from benchmark.finetuning.conditions import check_conditions
+from benchmark.finetuning.conditions import checked_rows
 from benchmark.finetuning.planning import planned_runs
 from benchmark.suites.suite import Suite
 from leaderboard.literature import clip_rows
@@ -23,10 +22,8 @@ def suite_ledger(suite: Suite, *, keys: Keys | None = None) -> pl.DataFrame:
         raise LedgerError(
             f"{suite.ledger}: there is no ledger yet; `python -m benchmark measure --suite {suite.requested or suite.name}` creates it"
         )
-    check_conditions(suite, planned_runs(suite), keys=keys)
     tasks = [task.name for task in suite.tasks]
-    ledger = leaderboard.read_ledger(suite.ledger).filter(
-        pl.col("model").is_in([model.name for model in suite.models]),
+    ledger = checked_rows(suite, planned_runs(suite), keys=keys).filter(
         pl.col("technique").is_in([technique.name for technique in suite.techniques]),
         pl.col("trained_on").is_in(tasks),
         pl.col("evaluated_on").is_in(tasks),

@@ -88,6 +88,11 @@ def test_audit_detects_a_forged_row(own: Path) -> None:
     for row in rows[1:]:
         row[column] = str(round(min(1.0, float(row[column]) + 0.25), 6))
     path.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    # with the digests of the forged rows, so that only the audit can detect them
+    digests = ledger._contents(ledger.read_rows(own / "gains", "clip-things"))
+    notes = ledger.read_notes(own / "gains", "clip-things")
+    lines = [json.dumps(values | {"digest": digests[run][1]}) for run, values in notes.items()]
+    ledger.runs_path(own / "gains", "clip-things").write_text("\n".join(lines) + "\n")
     loaded = small(own)
     part = loaded.subset(["clip-things"], None, ["clip_adapter"])
     assert (
@@ -192,15 +197,66 @@ def test_wrong_header_of_a_ledger_is_reported(own: Path) -> None:
         pending_runs(small(own), part=small(own))
 
 
-def test_ledger_without_descriptions_is_read_and_not_changed(own: Path) -> None:
-    """As a contributor's file may come."""
-    for path in (own / "gains").glob("*.jsonl"):
-        path.unlink()
+@pytest.mark.parametrize("damage", ["empty", "delete", "truncate"])
+def test_rows_without_notes_are_an_error(damage: str, own: Path) -> None:
     before = tables(own)
-    assert len(suite_ledger(small(own))) == 100
-    for model in ("clip-things", "siglip-signs"):
-        ledger.repair(own / "gains", model)
+    path = own / "gains" / "clip-things.runs.jsonl"
+    if damage == "delete":
+        path.unlink()
+    else:
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("" if damage == "empty" else "".join(lines[:4]))
+    for use in (lambda: suite_ledger(small(own)), lambda: pending_runs(small(own), part=small(own))):
+        with pytest.raises(
+            LedgerError, match=r"clip-things\.csv: run .* has no notes in clip-things\.runs\.jsonl; restore"
+        ):
+            use()
     assert tables(own) == before
+
+
+@pytest.mark.parametrize("column", ["before", "after"])
+def test_changed_digit_is_an_error(column: str, own: Path) -> None:
+    path = own / "gains" / "siglip-signs.csv"
+    lines = path.read_text().splitlines()
+    fields = lines[7].split(",")
+    place = lines[0].split(",").index(column)
+    fields[place] = str(round(abs(float(fields[place]) - 0.05), 6))
+    path.write_text("\n".join([*lines[:7], ",".join(fields), *lines[8:]]) + "\n")
+    name = "/".join(fields[1:4])
+    for use in (lambda: suite_ledger(small(own)), lambda: pending_runs(small(own), part=small(own))):
+        with pytest.raises(
+            LedgerError, match=f"the rows of run {name} are not those that were measured; restore the file"
+        ):
+            use()
+
+
+def test_digest_does_not_depend_on_how_a_number_is_written(own: Path) -> None:
+    path = own / "gains" / "siglip-signs.csv"
+    text = path.read_text()
+    path.write_text(text.replace(",1.0\n", ",1\n").replace(",0.5,", ",5e-1,"))
+    assert path.read_text() != text
+    assert len(suite_ledger(small(own))) == 100
+
+
+@pytest.mark.parametrize("torn", [0, 9, "header"])
+def test_interruption_within_the_header_of_a_ledger_is_repaired(torn: int | str, own: Path) -> None:
+    whole = tables(own)
+    for path in (own / "gains").glob("*.csv"):
+        header = path.read_text().splitlines(keepends=True)[0]
+        path.write_text(header if torn == "header" else header[:torn])
+    loaded = small(own)
+    assert measure(loaded, part=loaded, root=own / "cache", jobs=1, quiet=True) == 20
+    assert tables(own) == whole
+
+
+def test_incomplete_run_in_the_middle_is_measured_again(own: Path) -> None:
+    whole = tables(own)
+    path = own / "gains" / "clip-things.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:8] + lines[9:]))
+    loaded = small(own)
+    assert measure(loaded, part=loaded, root=own / "cache", jobs=1, quiet=True) == 1
+    assert {name: sorted(rows) for name, rows in tables(own).items()} == {n: sorted(rows) for n, rows in whole.items()}
 
 
 def test_added_task_adds_only_the_missing_rows(own: Path) -> None:
