@@ -126,6 +126,16 @@ def _mutation(function: AnyScorer) -> str:
     for name in ("image", "labels", "text", "source_probs", "ledger"):
         if not np.array_equal(getattr(e, name), getattr(copy, name)):
             return f"{name} has changed"
+    # a scorer that writes to shared statistics fails above, unless it makes them writable first
+    for name in ("statistics", "gram_eigen", "scatter_eigen", "energy"):
+        mine, others = getattr(e, name), getattr(copy, name)
+        parts = (
+            zip(vars(mine).values(), vars(others).values(), strict=True)
+            if name == "statistics"
+            else zip(mine, others, strict=True)
+        )
+        if not all(np.array_equal(a, b) for a, b in parts):
+            return f"{name} has changed"
     return ""
 
 

@@ -140,14 +140,14 @@ def need_two_classes(e: Embeddings) -> None:
         raise Abstain("needs at least 2 classes, found 1")
 
 
-def reason(problem: Exception) -> str:
+def reason(problem: BaseException) -> str:
     """The reason of an abstention, in one line, from the exception that caused it."""
     if isinstance(problem, Abstain):
         return str(problem)
     return f"raised {type(problem).__name__}: {problem}".replace("\n", " ")[:300]
 
 
-def raised(problem: Exception) -> str:
+def raised(problem: BaseException) -> str:
     """Class name of the exception where a scorer failed with one, blank where it abstained."""
     return "" if isinstance(problem, Abstain) else type(problem).__name__
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,6 +131,23 @@ class ZeroShot:
 T = TypeVar("T")
 
 
+def freeze(value: T) -> T:
+    """The value, with its arrays made read-only, also those in a tuple, list, dict or `Statistics`.
+
+    Scorers share these results: one that changed them in place would change the scores of others.
+    """
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, Statistics):
+        freeze(list(vars(value).values()))
+    elif isinstance(value, dict):
+        freeze(list(value.values()))
+    elif isinstance(value, tuple | list):
+        for part in value:
+            freeze(part)
+    return value
+
+
 def timed(compute: Callable[["Embeddings"], T]) -> "cached_property[T]":
     """A property that is computed once; its time counts as time of the statistics, not of the scorer that reads it first."""
 
@@ -138,15 +155,15 @@ def timed(compute: Callable[["Embeddings"], T]) -> "cached_property[T]":
         started, earlier = time.perf_counter(), self.statistics_seconds
         value = compute(self)
         # assigned, not added: a timed property read inside `compute` is part of this one's time
-        self.statistics_seconds = earlier + time.perf_counter() - started
-        return value
+        vars(self)["statistics_seconds"] = earlier + time.perf_counter() - started
+        return freeze(value)
 
     measure.__doc__ = compute.__doc__
     return cached_property(measure)
 
 
 class Embeddings:
-    """Inputs of the scorers for one (model, task). Arrays are stored as given and returned read-only.
+    """Inputs of the scorers for one (model, task). Arrays are stored as given and returned read-only; attributes cannot be replaced.
 
     image: (N, D) image embeddings of any float type; may be memory-mapped.  labels: (N,) classes in 0..C-1.
     text: (C, D) class text embeddings, row c for class c.  source_probs: (N, Z), each row a distribution over source classes.
@@ -193,14 +210,27 @@ class Embeddings:
             if general is None
             else (_read_only(general[0], "general_mean", 1), _read_only(general[1], "general_deviation", 1))
         )
-        self.class_names = None if class_names is None else [str(name) for name in class_names]
+        self.class_names = None if class_names is None else tuple(str(name) for name in class_names)
         self._logit_scale = None if logit_scale is None else float(logit_scale)
         self._n_parameters = n_parameters
         self.logit_bias, self.seed = float(logit_bias), int(seed)
         self.block_rows = block_rows or max(256, BLOCK_BYTES // (8 * max(1, self.image.shape[1])))
         self.statistics_seconds = 0.0
-        self.memo: dict[str, Any] = {}  # intermediate results that a score shares with its components
+        self._memo: dict[str, Any] = {}
         self._check()
+        self._sealed = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # properties that are computed once are stored past this method, in __dict__
+        if "_sealed" in vars(self):
+            raise AttributeError(f"Embeddings are read-only, and scorers share them: '{name}' cannot be set")
+        super().__setattr__(name, value)
+
+    def remember(self, key: str, compute: Callable[[], T]) -> T:
+        """The value of `compute`, computed once for each key and read-only: what a score shares with its components."""
+        if key not in self._memo:
+            self._memo[key] = freeze(compute())
+        return cast("T", self._memo[key])
 
     def _check(self) -> None:
         n, d = self.image.shape
@@ -214,6 +244,8 @@ class Embeddings:
         for name, part in zip(("general_mean", "general_deviation"), self._general or (), strict=False):
             if part.shape != (d,) or not np.isfinite(part).all():
                 raise EmbeddingsError(f"{name}: should be {d} finite numbers, found shape {part.shape}")
+        if self._n_parameters is not None and not (np.isfinite(self._n_parameters) and self._n_parameters > 0):
+            raise EmbeddingsError(f"n_parameters: {self._n_parameters} is not above 0")
         if self._logit_scale is not None and not (np.isfinite(self._logit_scale) and self._logit_scale > 0):
             raise EmbeddingsError(f"logit_scale: {self._logit_scale} is not above 0")
         if self._energy is not None and (len(self._energy) != n or not np.isfinite(self._energy).all()):
@@ -223,6 +255,8 @@ class Embeddings:
         if self._source_probs is not None:
             if len(self._source_probs) != n:
                 raise EmbeddingsError(f"source_probs: {len(self._source_probs)} rows where image has {n}")
+            if not self._source_probs.shape[1]:
+                raise EmbeddingsError("source_probs: has no columns; give a posterior over at least one source class")
             for p in _blocks(self._source_probs, self.block_rows):
                 if p.min() < 0 or np.abs(p.sum(1) - 1).max() > 1e-3:
                     raise EmbeddingsError("source_probs: its rows are not distributions (non-negative, summing to 1)")
@@ -275,7 +309,7 @@ class Embeddings:
     @property
     def label_views(self) -> list[Array]:
         """Class texts under other models' text towers, each (C, E_k)."""
-        return _given(self._label_views, "label_views")
+        return list(_given(self._label_views, "label_views"))
 
     @property
     def general(self) -> tuple[Array, Array]:
@@ -306,7 +340,7 @@ class Embeddings:
 
     @cached_property
     def _occurring(self) -> tuple[Ints, Ints]:
-        return np.unique(self.labels, return_inverse=True)
+        return freeze(np.unique(self.labels, return_inverse=True))
 
     @property
     def classes(self) -> Ints:
@@ -424,9 +458,11 @@ def _labels(values: ArrayLike, n: int) -> Ints:
         raise EmbeddingsError(f"labels: shape {array.shape} where image has {n} rows")
     if array.dtype.kind not in "iu":
         raise EmbeddingsError(f"labels: should be whole numbers, found {array.dtype}")
-    if len(array) and array.min() < 0:
-        raise EmbeddingsError(f"labels: {int(array.min())} at row {int(array.argmin())} is negative")
     labels = array.astype(np.int64)
+    # after the cast, in which unsigned labels from 2^63 on become negative
+    if len(labels) and labels.min() < 0:
+        row = int(labels.argmin())
+        raise EmbeddingsError(f"labels: {int(array[row])} at row {row} is not in 0..2^63-1")
     labels.flags.writeable = False
     return labels
 

@@ -119,7 +119,9 @@ def _safetensors(path: Path) -> dict[str, Any]:
                     raise EmbeddingsError(
                         f"field '{name}' has dtype {entry['dtype']}; save it as one of {', '.join(_DTYPES)}"
                     )
-                dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(int(k) for k in entry["shape"])
+                dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
+                if any(type(k) is not int or k < 0 for k in (*shape, start, end)):
+                    raise EmbeddingsError(f"field '{name}' has shape {entry['shape']}; save it again")
                 if not 0 <= start <= end <= size - 8 - length or end - start != dtype.itemsize * math.prod(shape):
                     raise EmbeddingsError(
                         f"field '{name}' does not fit into the file, which is truncated or corrupt; save it again"

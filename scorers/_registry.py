@@ -25,7 +25,9 @@ def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
     for path in sorted(folder.glob("[!_]*.py")):
         try:
             module = importlib.import_module(f"{package}.{path.stem}")
-        except Exception as problem:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # SystemExit too: a plugin may not end the command
             registry.failures[path.stem] = _failure("cannot be imported", problem)
             continue
         for value in vars(module).values():
@@ -35,7 +37,9 @@ def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
     for point in importlib.metadata.entry_points(group=GROUP) if entry_points else ():
         try:
             value = point.load()
-        except Exception as problem:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # SystemExit too: a plugin may not end the command
             registry.failures[point.name] = _failure(f"cannot be loaded from {point.value}", problem)
             continue
         if is_scorer(value):
@@ -45,7 +49,7 @@ def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
     return Registry(dict(sorted(registry.scorers.items())), registry.failures)
 
 
-def _failure(what: str, problem: Exception) -> str:
+def _failure(what: str, problem: BaseException) -> str:
     return f"{what}: {type(problem).__name__}: {problem}".replace("\n", " ")
 
 

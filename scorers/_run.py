@@ -39,7 +39,9 @@ def score_embeddings(
             score, components = _score(functions[name], e)
             if functions[name].spec.pool:
                 result["abstained"][name] = "is relative to a pool of models; its components are shown"
-        except Exception as problem:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as problem:  # SystemExit too: a scorer may not end the run
             score, components = None, {}
             result["abstained"][name] = reason(problem)
             if exception := raised(problem):

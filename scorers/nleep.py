@@ -55,10 +55,7 @@ def _compute_scores(e: Embeddings, covariance: str) -> list[float]:
 
 def _scores(e: Embeddings, covariance: str) -> list[float]:
     """As `_compute_scores`, computed once for the score and its components."""
-    key = f"nleep/{covariance}"
-    if key not in e.memo:
-        e.memo[key] = _compute_scores(e, covariance)
-    return list(e.memo[key])
+    return list(e.remember(f"nleep/{covariance}", lambda: _compute_scores(e, covariance)))
 
 
 def _components(e: Embeddings) -> dict[str, float]:

@@ -328,6 +328,10 @@ HEADER = "model,technique,seed,trained_on,evaluated_on,before,after\n"
         (HEADER + "a,full,0,t,t,0.5,0.6\na,full,0,t,t,0.5,0.6\n", "row 3: the same measurement as in"),
         (HEADER + "a,full,0,t,u,0.5,0.6\n", "run a/full/0/t has no row evaluated on its own task"),
         (HEADER + "a,full,0,t,t,0.5,0.6\na,full,0,u,u,0.", "the last line has no end"),
+        (
+            HEADER + "a,full,0,t,t,0.5,0.6\na,full,0,u,u,0.3,0.6\na,full,1,t,t,0.2,0.6\n",
+            "row 4, column 'before': 0.2, but 0.5 in another run of model 'a' on task 't'",
+        ),
     ],
 )
 def test_invalid_ledgers_are_reported_with_file_and_place(text: str, message: str, tmp_path: Path) -> None:

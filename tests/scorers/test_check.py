@@ -31,6 +31,9 @@ def faulty_scorer(fault: str) -> AnyScorer:
         x = np.asarray(e.image, np.float64)
         if fault == "mutation":
             e.image.base[0] = 0
+        if fault == "statistics":
+            e.statistics.sums.flags.writeable = True
+            e.statistics.sums[0] = 0
         faults = {
             "number": lambda: float("nan"),
             "repeatable": lambda: time.perf_counter(),
@@ -74,6 +77,11 @@ def test_each_check_detects_its_fault(fault: str) -> None:
     outcomes = {o.name: o for o in check_scorer(faulty_scorer(fault))}
     assert outcomes[fault].failure, fault
     assert "\n" not in outcomes[fault].failure
+
+
+def test_a_change_of_shared_statistics_is_a_mutation() -> None:
+    outcomes = {o.name: o for o in check_scorer(faulty_scorer("statistics"))}
+    assert outcomes["mutation"].failure == "statistics has changed"
 
 
 def test_a_correct_scorer_passes_and_an_undeclared_function_fails() -> None:

@@ -86,13 +86,15 @@ def test_a_missing_input_abstains_with_the_reason() -> None:
         (None, "raised TypeError: the score should be one number, but is None"),
         (True, "raised TypeError"),
         (ZeroDivisionError("oh\nno"), "raised ZeroDivisionError: oh no"),
+        (SystemExit(0), "raised SystemExit: 0"),
+        (GeneratorExit(), "raised GeneratorExit"),
         (Abstain("too little"), "too little"),
     ],
 )
 def test_a_scorer_without_a_finite_number_abstains_and_the_others_run_on(outcome: object, reason: str) -> None:
     @scorer(needs={"image"})
     def odd(e: Embeddings) -> object:
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
@@ -106,6 +108,37 @@ def test_a_scorer_without_a_finite_number_abstains_and_the_others_run_on(outcome
     assert "\n" not in result["abstained"]["odd"]
     assert result["raised"] == ({"odd": reason.split()[1].rstrip(":")} if reason.startswith("raised") else {})
     assert set(result["seconds"]) == {"statistics", "odd", "even"}
+
+
+POISONS = {
+    "statistics": lambda e: e.statistics.sums.__isub__(1.0),
+    "gram": lambda e: e.statistics.gram.fill(0),
+    "eigenvalues": lambda e: e.gram_eigen[0].fill(0),
+    "scatter": lambda e: e.scatter_eigen[1].fill(0),
+    "energy": lambda e: e.energy.fill(0),
+    "classes": lambda e: e.y.fill(0),
+    "attribute": lambda e: setattr(e, "labels", e.labels[::-1]),
+    "memo": lambda e: e.remember("nleep/diag", lambda: np.zeros(3)).fill(1),
+    "views": lambda e: e.label_views.clear(),
+    "views' rows": lambda e: e.label_views[0].fill(0),
+}
+
+
+@pytest.mark.parametrize("poison", POISONS)
+def test_a_scorer_cannot_change_what_others_read(poison: str, random_embeddings: Callable[..., Embeddings]) -> None:
+    @scorer(needs={"image"})
+    def poisoner(e: Embeddings) -> float:
+        POISONS[poison](e)
+        return 1.0
+
+    others = ["h_score", "logme", "lfc", "gbc_diagonal", "pactran", "energy"]
+    registered = scorers.registry().scorers
+    functions = {"poisoner": poisoner} | {name: registered[name] for name in others if name in registered}
+    clean, poisoned = (score_embeddings(random_embeddings(), functions=f) for f in (registered, functions))
+    for name in functions.keys() - {"poisoner"}:
+        assert poisoned["scores"][name] == clean["scores"][name]
+    if poison != "views":  # a list of its own
+        assert poisoned["raised"]["poisoner"] in ("ValueError", "AttributeError")
 
 
 def test_a_pool_relative_scorer_abstains_and_shows_its_components(random_embeddings: Callable[..., Embeddings]) -> None:
@@ -182,11 +215,13 @@ def test_files_of_a_folder_are_scorers_and_broken_ones_are_reported(
     (folder / "broken.py").write_text("import nothing_of_this_name")
     (folder / "wrong.py").write_text("def (")
     (folder / "again.py").write_text(PLUGIN)
+    (folder / "leaves.py").write_text("import sys\nsys.exit(0)")
     monkeypatch.syspath_prepend(tmp_path)
     discovered = discover(folder, "dropped", entry_points=False)
     assert discovered.scorers["mine"](IMAGE) == 4
     assert discovered.failures["broken"].startswith("cannot be imported: ModuleNotFoundError")
     assert "SyntaxError" in discovered.failures["wrong"]
+    assert discovered.failures["leaves"] == "cannot be imported: SystemExit: 0"
     assert any("has the name of another" in reason for reason in discovered.failures.values())
 
 
