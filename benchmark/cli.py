@@ -8,6 +8,7 @@ import logging
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -32,7 +33,7 @@ from benchmark.commands import (
 from benchmark.commands import (
     list as list_,
 )
-from benchmark.errors import BenchmarkError, UsageError
+from benchmark.errors import BenchmarkError, UsageError, first_line
 
 PROGRAM = "python -m benchmark"
 # in the order of `--help`: the pipeline, what is built on it, then tools
@@ -97,6 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging(quiet=args.quiet, debug=args.debug)
     if getattr(args, "data", None):
         os.environ["BENCHMARK_DATA"] = str(args.data.resolve())  # workers read it too
+    if getattr(args, "scorer_timeout", None):
+        os.environ["BENCHMARK_SCORER_TIMEOUT"] = str(args.scorer_timeout)  # and this
     try:
         COMMANDS[args.command].run(args)
         sys.stdout.flush()
@@ -109,10 +112,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if args.debug or not _is_reported(error):
+        if args.debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}" if _is_reported(error) else _unexpected(error), file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    except SystemExit as error:  # of a plugin: nothing here ends the process
+        print(f"error: a plugin called sys.exit({error.code!r}); --debug shows where", file=sys.stderr)
+        if args.debug:
+            traceback.print_exc()
+        return 1
 
 
 def _is_reported(error: Exception) -> bool:
@@ -124,6 +132,11 @@ def _is_reported(error: Exception) -> bool:
     from scorers import Abstain, EmbeddingsError
 
     return isinstance(error, LeaderboardError | EmbeddingsError | Abstain)
+
+
+def _unexpected(error: Exception) -> str:
+    """An error that no part of the program expected, as one line."""
+    return f"error: {type(error).__name__}: {first_line(error)}; this may be a bug: please report it with the output of --debug"
 
 
 def configure_logging(*, quiet: bool, debug: bool) -> None:

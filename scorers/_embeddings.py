@@ -326,6 +326,26 @@ class Embeddings:
         """The model's measured ranks on other tasks, in 0..1, 1 the best."""
         return _given(self._ledger, "ledger")
 
+    def inputs(self) -> dict[str, Any]:
+        """The inputs that were given, by the names of the parameters of this class."""
+        given = {
+            "image": self.image,
+            "labels": self.labels,
+            "text": self._text,
+            "source_probs": self._source_probs,
+            "logit_scale": self._logit_scale,
+            "logit_bias": self.logit_bias,
+            "energy": self._energy,
+            "class_names": self.class_names,
+            "n_parameters": self._n_parameters,
+            "label_views": self._label_views,
+            "general": self._general,
+            "ledger": self._ledger,
+            "seed": self.seed,
+            "block_rows": self.block_rows,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
     # Shapes and classes
 
     @property

@@ -13,10 +13,14 @@ GROUP = "benchmark.scorers"
 
 @dataclass
 class Registry:
-    """scorers: name to function, sorted by name.  failures: name of a file or entry point that was not loaded, to the reason."""
+    """scorers: name to function, sorted by name.  failures: name of a file or entry point that was not loaded, to the reason.
+
+    installed: names of the scorers behind entry points of installed packages.
+    """
 
     scorers: dict[str, AnyScorer]
     failures: dict[str, str]
+    installed: frozenset[str] = frozenset()
 
 
 def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
@@ -34,6 +38,7 @@ def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
             # a scorer belongs to the module that defines it, not to those that import it
             if is_scorer(value) and value.spec.function.__module__ == module.__name__:
                 _add(registry, value, str(path))
+    own = set(registry.scorers)
     for point in importlib.metadata.entry_points(group=GROUP) if entry_points else ():
         try:
             value = point.load()
@@ -46,7 +51,8 @@ def discover(folder: Path, package: str, entry_points: bool = True) -> Registry:
             _add(registry, value, point.value)
         else:
             registry.failures[point.name] = f"{point.value} is not a scorer; decorate it with @scorer"
-    return Registry(dict(sorted(registry.scorers.items())), registry.failures)
+    installed = frozenset(registry.scorers.keys() - own)
+    return Registry(dict(sorted(registry.scorers.items())), registry.failures, installed)
 
 
 def _failure(what: str, problem: BaseException) -> str:

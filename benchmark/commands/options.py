@@ -67,6 +67,12 @@ def add_suite(parser: argparse.ArgumentParser, techniques: bool = False) -> None
 
 def add_scorers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scorers", type=names, metavar="A,B|all", help="scorers to compute (default: all)")
+    parser.add_argument(
+        "--scorer-timeout",
+        type=positive_integer,
+        metavar="SECONDS",
+        help="limit for one scorer of another package on one model and task; above it the scorer abstains (default: 600)",
+    )
 
 
 def add_execution(

@@ -72,9 +72,10 @@ def _score_file(args: argparse.Namespace) -> None:
     import scorers
     from benchmark import files
     from benchmark.reports.tables import format_table, text_column
+    from benchmark.scoring import isolation
     from benchmark.scoring.selection import select_scorers
 
-    result = scorers.score_embeddings(scorers.load_embeddings(args.file), list(select_scorers(args.scorers)))
+    result = isolation.score(scorers.load_embeddings(args.file), list(select_scorers(args.scorers)))
     if args.out:
         files.write(args.out / "scores.json", json.dumps(result, indent=1) + "\n")
         options.log_written([args.out / "scores.json"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import single_thread
+from benchmark.errors import InputError
 from benchmark.execution.parallel import parallel
 from benchmark.finetuning.conditions import conditions
 from benchmark.finetuning.ledger import Run
@@ -60,7 +61,10 @@ def perform_run(suite: Suite, run: Run, root: Path) -> RunResult:
     # embeddings come from the cache here, so that the clock below measures fine-tuning alone
     before = bench.before(card)
     started = time.process_time()
-    result = load_techniques()[run.technique](bench, card, options, run.seed)
+    try:
+        result = load_techniques()[run.technique](bench, card, options, run.seed)
+    except SystemExit as error:  # it would end the worker, and with it the other runs
+        raise InputError(f"technique '{run.technique}' called sys.exit({error.code!r})", "fix its package") from None
     # step 0 competes on the same images as the epochs: val, never test
     untuned = bench.zero_shot_accuracy(card, "val")
     epoch = selected_epoch(result.curve, untuned=untuned if options.get("selection") == "untuned too" else None)

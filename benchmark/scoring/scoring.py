@@ -14,6 +14,7 @@ from benchmark.embedding.keys import Keys
 from benchmark.execution.parallel import parallel
 from benchmark.execution.progress import progress
 from benchmark.models.model import Model
+from benchmark.scoring import isolation
 from benchmark.scoring.inputs import POOL_NEEDS, scorer_inputs, text_models
 from benchmark.scoring.selection import select_scorers
 from benchmark.scoring.versions import score_version
@@ -85,7 +86,7 @@ def score_cell(
         if missing := [name for name in names if entries[name] not in stored]:
             needs = set().union(*(scorers.registry().scorers[name].spec.needs for name in missing))
             inputs = scorer_inputs(suite, model, card, cache, needs, keys=keys)
-            result = scorers.score_embeddings(inputs, missing)
+            result = isolation.score(inputs, missing)
             stored |= {entries[name]: _result(result, name) for name in missing}
             cache.write_record(key, stored)
     return {name: stored[entries[name]] for name in names}
@@ -136,7 +137,7 @@ def _score_rows(name: str, scorer: scorers.AnyScorer, task: str, results: Mappin
     if scorer.spec.pool:
         pool = [model for model, result in results.items() if result["components"]]
         try:
-            combined = scorer.spec.pool([results[model]["components"] for model in pool])
+            combined = isolation.combine(name, [results[model]["components"] for model in pool])
             values |= {model: scorers.number(v, "the score") for model, v in zip(pool, combined, strict=True)}
             reasons |= dict.fromkeys(pool, "")
         except Exception as error:  # a scorer may raise anything

@@ -91,6 +91,31 @@ def test_wrong_usage_ends_with_code_2(words: list[str], capsys: pytest.CaptureFi
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (TypeError("a\nb"), "error: TypeError: a; this may be a bug: please report it with the output of --debug\n"),
+        (
+            MemoryError(),
+            "error: MemoryError: MemoryError; this may be a bug: please report it with the output of --debug\n",
+        ),
+        (SystemExit(0), "error: a plugin called sys.exit(0); --debug shows where\n"),
+    ],
+)
+def test_unexpected_error_is_one_line(
+    error: BaseException, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(COMMANDS["list"], "run", fail)
+    assert main(["list", "scorers"]) == 1
+    assert capsys.readouterr().err == message
+    if isinstance(error, Exception):
+        with pytest.raises(type(error)):
+            main(["list", "scorers", "--debug"])
+
+
 def embeddings_at(path: Path, **change: object) -> Path:
     rng = np.random.default_rng(0)
     arrays = {"image": rng.normal(size=(40, 8)), "labels": np.arange(40) % 2, "text": rng.normal(size=(2, 8))}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import scipy.stats
 import torch
 
 from benchmark.embedding.cache import Cache
+from benchmark.errors import InputError
 from benchmark.finetuning.ledger import Run
 from benchmark.finetuning.runs import perform_run, selected_epoch
 from benchmark.finetuning.workbench import Workbench
@@ -48,6 +50,17 @@ def test_a_run_that_never_beats_the_untuned_model_on_val_returns_it(
     assert result.after == pytest.approx(result.before, abs=1e-6)
     assert result.notes["drift"] == pytest.approx(0, abs=1e-6)
     assert result.notes["kl"] == pytest.approx(0, abs=1e-6)
+
+
+def test_technique_that_exits_is_reported(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = suite.load(str(measured / "small.toml"))
+
+    def leave(*arguments: object) -> None:
+        sys.exit(0)
+
+    monkeypatch.setattr("benchmark.finetuning.runs.load_techniques", lambda: {"full": leave})
+    with pytest.raises(InputError, match=r"technique 'full' called sys\.exit\(0\); fix its package"):
+        perform_run(loaded, Run("clip-things", "full", 0, "two_colours"), measured / "cache")
 
 
 def test_other_tasks_are_evaluated_on_the_same_part_of_their_test_split(measured: Path) -> None:
