@@ -34,6 +34,7 @@ from benchmark.commands import (
     list as list_,
 )
 from benchmark.errors import BenchmarkError, UsageError, first_line
+from benchmark.toml_fields import CONTROL
 
 PROGRAM = "python -m benchmark"
 # in the order of `--help`: the pipeline, what is built on it, then tools
@@ -114,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if args.debug:
             raise
-        print(f"error: {error}" if _is_reported(error) else _unexpected(error), file=sys.stderr)
+        print(printable(f"error: {error}" if _is_reported(error) else _unexpected(error)), file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except SystemExit as error:  # of a plugin: nothing here ends the process
         print(f"error: a plugin called sys.exit({error.code!r}); --debug shows where", file=sys.stderr)
@@ -139,10 +140,20 @@ def _unexpected(error: Exception) -> str:
     return f"error: {type(error).__name__}: {first_line(error)}; this may be a bug: please report it with the output of --debug"
 
 
+def printable(text: str) -> str:
+    """The text with escapes in place of control characters, which names of files can contain and a terminal would obey."""
+    return CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 def configure_logging(*, quiet: bool, debug: bool) -> None:
     """Print the messages of the logger `benchmark` to stderr as they are; replaces the handler of an earlier call."""
     logger = logging.getLogger("benchmark")
     handler = logging.StreamHandler()  # of the present sys.stderr
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Printable("%(message)s"))
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO)

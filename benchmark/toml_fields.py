@@ -1,13 +1,18 @@
 """TOML files with every field checked: a missing, unknown or mistyped field is reported in one line with the file and the field."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, first_line
+from leaderboard.regular_files import TEXT_BYTES, read_text
 
 T = TypeVar("T")
+CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)  # what a terminal may take for a command; tab and line end are none
 _TYPE_NAMES = {
     # as a user who writes TOML reads them
     str: "a string",
@@ -22,13 +27,14 @@ _TYPE_NAMES = {
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
     """The content of a TOML file; raises `error` if it is missing, unreadable or not valid TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path, TEXT_BYTES))
     except FileNotFoundError:
         raise error(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as problem:
         raise error(f"{path}: cannot be read ({problem})") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise error(f"{path}: not valid TOML: {problem}") from None
+    # deep nesting and integers of thousands of digits are beyond the parser
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as problem:
+        raise error(f"{path}: not valid TOML: {first_line(problem)}") from None
 
 
 class Fields:
@@ -57,6 +63,9 @@ class Fields:
             value = float(value)
         if type(value) is not kind:  # not isinstance, since True is an int
             raise self.invalid(field, f"should be {_TYPE_NAMES[kind]}, found {value!r}")
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and CONTROL.search(text):
+                raise self.invalid(field, f"contains a control character ({text!a})")
         return value
 
     def take_any(self, field: str, *kinds: type) -> Any:

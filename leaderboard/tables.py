@@ -6,6 +6,7 @@ seconds. A file is typed when it is read, so that every error names the file, th
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from leaderboard.errors import LeaderboardError
+from leaderboard.regular_files import TABLE_BYTES, read_text
 
 LEDGER = pl.Schema(
     {
@@ -58,6 +60,7 @@ NUMBERS = ("before", "accuracy", "gain", "forgetting")
 NO_TECHNIQUE = "tuned"  # the name of a technique that has none
 LONGEST = 131_072  # characters of a line; a longer one is no row of these tables
 BEFORE_TOLERANCE = 0.01  # of accuracies before fine-tuning that were computed on different machines
+CONTROL = "[\\x00-\\x1f\\x7f-\\x9f]"  # characters that a terminal may take for a command
 FILE, ROW = "_file", "_row"  # where a row was read, for error messages
 
 
@@ -195,7 +198,7 @@ def scores_to_csv(scores: pl.DataFrame) -> str:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, TABLE_BYTES, "utf-8-sig")
     except FileNotFoundError:
         raise LeaderboardError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as problem:
@@ -223,6 +226,11 @@ def _read_csv(path: Path, required: Iterable[str]) -> pl.DataFrame:
         table = pl.read_csv(text.encode(), infer_schema=False)
     except (csv.Error, pl.exceptions.PolarsError) as problem:
         raise LeaderboardError(f"{path}: cannot be read as CSV ({str(problem).splitlines()[0]})") from None
+    controlled = table.with_row_index().filter(pl.any_horizontal(pl.col(header).str.contains(CONTROL)))
+    if not controlled.is_empty():
+        row = controlled.row(0, named=True)
+        column = next(name for name in header if re.search(CONTROL, row[name] or ""))
+        raise LeaderboardError(f"{path}: row {row['index'] + 2}, column '{column}': contains a control character")
     place = [pl.lit(str(path)).alias(FILE), pl.int_range(2, pl.len() + 2, dtype=pl.Int64).alias(ROW)]
     return table.with_columns(pl.col(header).fill_null("")).with_columns(place)
 

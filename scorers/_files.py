@@ -1,8 +1,12 @@
 """Reading embeddings from .npz, .safetensors, or a folder of .npy files. The last two are memory-mapped."""
 
 import json
+import lzma
 import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,13 @@ from scorers._embeddings import Embeddings, EmbeddingsError
 SCALARS = ("logit_scale", "logit_bias", "n_parameters")
 GENERAL = ("general_mean", "general_deviation")
 FIELDS = ("image", "labels", "text", "source_probs", "energy", "class_names", "label_views", *GENERAL, *SCALARS)
+LARGE = 2**30  # bytes that any field may take
+EXPANSION = 100  # of compressed files above that; real embeddings hardly shrink, and zeros a thousandfold
+# what numpy and the decompressors of zip archives raise on damaged files
+READ_ERRORS = (
+    *(ValueError, OSError, EOFError, TypeError, KeyError, IndexError, OverflowError, MemoryError, RecursionError),
+    *(SyntaxError, RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 _DTYPES = {  # safetensors to numpy; numpy has no bfloat16
     "F64": "<f8",
     "F32": "<f4",
@@ -36,6 +47,9 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
     """
     path = Path(path)
     try:
+        # a pipe would block for ever, and a device never ends
+        if path.exists() and not path.is_dir() and not path.is_file():
+            raise EmbeddingsError("is not a regular file")
         if path.is_dir():
             arrays = _folder(path)
         elif not path.exists():
@@ -76,17 +90,30 @@ def _npz(path: Path) -> dict[str, Any]:
     try:
         if not zipfile.is_zipfile(path):
             raise EmbeddingsError("cannot be read as .npz (not a zip archive)")
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.file_size > max(LARGE, EXPANSION * path.stat().st_size):
+                    raise EmbeddingsError(
+                        f"field '{member.filename.removesuffix('.npy')}' would take {member.file_size / 2**30:.1f} GiB from a file of "
+                        f"{path.stat().st_size / 2**20:.1f} MiB; save it with np.savez, or as a folder of .npy files"
+                    )
         with np.load(path, allow_pickle=False) as file:
             return {name: _array(file, name) for name in file.files if name in FIELDS}
-    except (OSError, zipfile.BadZipFile, EOFError) as problem:
-        raise EmbeddingsError(f"cannot be read as .npz ({problem})") from None
+    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
+        if isinstance(problem, EmbeddingsError):
+            raise
+        raise EmbeddingsError(f"cannot be read as .npz ({_first_line(problem)})") from None
 
 
 def _array(file: Any, name: str) -> Any:
     try:
         return file[name]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as problem:
-        raise EmbeddingsError(f"field '{name}' cannot be read ({str(problem).splitlines()[0]})") from None
+    except READ_ERRORS as problem:
+        raise EmbeddingsError(f"field '{name}' cannot be read ({_first_line(problem)})") from None
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).splitlines()[0] if str(problem) else type(problem).__name__
 
 
 def _folder(path: Path) -> dict[str, Any]:
@@ -94,10 +121,12 @@ def _folder(path: Path) -> dict[str, Any]:
     for name in FIELDS:
         file = path / f"{name}.npy"
         if file.exists():
+            if not file.is_file():
+                raise EmbeddingsError(f"field '{name}' is not a regular file")
             try:
                 arrays[name] = np.load(file, mmap_mode="r", allow_pickle=False)
-            except (ValueError, OSError, EOFError) as problem:
-                raise EmbeddingsError(f"field '{name}' cannot be read ({str(problem).splitlines()[0]})") from None
+            except READ_ERRORS as problem:
+                raise EmbeddingsError(f"field '{name}' cannot be read ({_first_line(problem)})") from None
     return arrays
 
 
@@ -129,8 +158,9 @@ def _safetensors(path: Path) -> dict[str, Any]:
                 arrays[name] = (
                     np.memmap(path, dtype, "r", 8 + length + start, shape) if end > start else np.empty(shape, dtype)
                 )
-        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        # deep nesting, and integers of thousands of digits
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, OSError) as problem:
             if isinstance(problem, EmbeddingsError):
                 raise
-            raise EmbeddingsError(f"cannot be read as .safetensors ({problem})") from None
+            raise EmbeddingsError(f"cannot be read as .safetensors ({_first_line(problem)})") from None
     return arrays

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     cache = options.open_cache(args)
+    cache.check_marker()
     entries = list(cache.entries())
     if args.action == "ls":
         _print_entries(cache, entries)

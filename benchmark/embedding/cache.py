@@ -6,12 +6,11 @@ the others wait and read. Arrays are stored as safetensors, records as JSON; not
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import tempfile
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,12 +20,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark import files
+from benchmark.errors import InputError
 from benchmark.files import user_folder
 
 Arrays = dict[str, NDArray[Any]]
 Key = Mapping[str, Any]
 FORMAT = 1
 T = TypeVar("T")
+MARKER = "CACHEDIR.TAG"  # marks the folder of a cache, also for programs that make backups
+PROGRAM = "transferability-benchmark"
+MARKER_TEXT = f"Signature: 8a477f597d28d172789f06886806bc55\n# The cache of {PROGRAM}; it may be deleted.\n"
+OWN_NAME = re.compile("[0-9a-f]{40}")
+OWN_PART = re.compile(r"\.[0-9a-f]{40}\.(?:safetensors|json)\..*\.part")
 ARRAYS, RECORD = ".safetensors", ".json"  # what a file contains, by its suffix
 LOG = logging.getLogger("benchmark.cache")
 
@@ -72,6 +78,8 @@ class Cache:
     def _read(self, path: Path, reader: Callable[[Path], tuple[T, dict[str, Any]]]) -> T | None:
         if not path.exists():
             return None
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder where a file of the cache belongs", "remove it")
         try:
             return reader(path)[0]
         except (OSError, ValueError) as error:
@@ -80,11 +88,11 @@ class Cache:
             return None
 
     def write(self, key: Key, arrays: Mapping[str, NDArray[Any]]) -> None:
-        _write(self.path(key), _pack_arrays(key, arrays))
+        self._write(self.path(key), _pack_arrays(key, arrays))
 
     def write_record(self, key: Key, record: Any) -> None:
         """Store a JSON value: dictionaries with text keys, lists, texts, numbers, booleans and None."""
-        _write(self.path(key, RECORD), _pack_record(key, record))
+        self._write(self.path(key, RECORD), _pack_record(key, record))
 
     def get(self, key: Key, compute: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
         """The arrays under a key, computed and stored on a miss; other processes wait instead of computing."""
@@ -115,16 +123,26 @@ class Cache:
     @contextlib.contextmanager
     def lock(self, key: Key) -> Iterator[None]:
         """Hold the lock of a key; the system releases it when the process ends, however it ends."""
-        path = self.root / "locks" / key_digest(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with files.lock(self.root / "locks" / key_digest(key)):
             yield
 
+    def check_marker(self) -> None:
+        """Raise InputError for a folder that is there but is no cache, whose files are not ours to delete."""
+        marker = self.root / MARKER
+        # other programs mark their caches by a file of this name, too
+        own = marker.is_file() and marker.stat().st_size < 1000 and PROGRAM in marker.read_text(errors="replace")
+        if self.root.exists() and not own and any(self.root.iterdir()):
+            raise InputError(
+                f"{self.root}: is not a cache of this program, since it has no file {MARKER} of it",
+                "give the folder of a cache, or delete the files yourself",
+            )
+
     def entries(self) -> Iterator[Entry]:
-        """Every file of the cache, each read whole to verify its checksum."""
+        """Every file of the cache, each read whole to verify its checksum. Files of other programs are left out."""
         for suffix, reader in ((ARRAYS, _read_arrays), (RECORD, _read_record)):
             for path in sorted(self.root.glob(f"*/??/*{suffix}")):
+                if not OWN_NAME.fullmatch(path.stem) or path.parent.name != path.stem[:2] or not path.is_file():
+                    continue
                 try:
                     yield Entry(path, bytes=path.stat().st_size, key=reader(path)[1], intact=True)
                 except (OSError, ValueError):
@@ -133,33 +151,26 @@ class Cache:
     def leftovers(self) -> list[Path]:
         """Partial files of killed processes, and lock files that no process holds."""
         recent = time.time() - 600  # seconds; a younger partial file may be in use
-        parts = [path for path in self.root.glob("*/??/*.part") if path.stat().st_mtime < recent]
-        return sorted([*parts, *(path for path in self.root.glob("locks/*") if _is_free(path))])
+        parts = [
+            path
+            for path in self.root.glob("*/??/.*.part")
+            if OWN_PART.fullmatch(path.name) and path.stat().st_mtime < recent
+        ]
+        locks = [path for path in self.root.glob("locks/*") if OWN_NAME.fullmatch(path.name) and _is_free(path)]
+        return sorted([*parts, *locks])
+
+    def _write(self, path: Path, body: bytes) -> None:
+        """Write a file whole or not at all, on the disk before its name appears."""
+        if not (self.root / MARKER).exists():
+            files.write(self.root / MARKER, MARKER_TEXT)
+        files.write(path, body, sync=True)
 
 
-def _is_free(lock: Path) -> bool:
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Write a file whole or not at all, on the disk before its name appears."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
-        raise
+def _is_free(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with files.lock(path, wait=False) as held:
+        return held
 
 
 def _pack_arrays(key: Key, arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -6,7 +6,6 @@ are not those that were written is an error.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
@@ -18,8 +17,10 @@ from typing import Any
 
 import polars as pl
 
-from benchmark.errors import LedgerError
+from benchmark import files
+from benchmark.errors import LedgerError, first_line
 from leaderboard import LeaderboardError, ledger_table, read_ledger
+from leaderboard.regular_files import TABLE_BYTES, read_bytes, read_text
 from leaderboard.tables import RUN
 
 LOG = logging.getLogger("benchmark.ledger")
@@ -55,11 +56,8 @@ def runs_path(folder: Path, model: str) -> Path:
 
 @contextlib.contextmanager
 def _lock(folder: Path, model: str) -> Iterator[None]:
-    """An exclusive lock among processes; the system releases it when a process dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # one lock per model, so that machines measuring different models do not wait
-    with (folder / f".{model}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """An exclusive lock among processes, for one model, so that those that measure different models do not wait."""
+    with files.lock(folder / f".{model}.lock"):
         yield
 
 
@@ -95,11 +93,11 @@ def repair(folder: Path, model: str) -> None:
         return
     with _lock(folder, model):
         for path in (rows_path(folder, model), runs_path(folder, model)):
-            body = path.read_bytes() if path.exists() else b"\n"
+            body = read_bytes(path, TABLE_BYTES) if path.exists() else b"\n"
             # every line ends with a newline, so a last line without one was cut off
             if not body.endswith(b"\n"):
                 LOG.warning("%s: removed an incomplete last line, as an interruption leaves it", path)
-                _replace(path, body[: body.rfind(b"\n") + 1])
+                files.write(path, body[: body.rfind(b"\n") + 1])
         path = rows_path(folder, model)
         # an interruption within the header, which the next run writes again
         if path.exists() and path.stat().st_size == 0:
@@ -111,7 +109,7 @@ def repair(folder: Path, model: str) -> None:
             table = read_rows(folder, model)
             removed = pl.DataFrame(incomplete, schema=table.select(RUN).schema)
             complete = table.join(removed, on=RUN, how="anti", maintain_order="left")
-            _replace(path, complete.write_csv().encode())
+            files.write(path, complete.write_csv().encode())
 
 
 def incomplete_runs(folder: Path, model: str) -> set[Run]:
@@ -159,14 +157,6 @@ def _contents(rows: pl.DataFrame) -> dict[Run, tuple[int, str]]:
     }
 
 
-def _replace(path: Path, body: bytes) -> None:
-    """Replace a file at once, so that an interruption leaves the old or the new one."""
-    # in the same folder, so that the rename is atomic
-    part = path.with_suffix(".part")
-    part.write_bytes(body)
-    os.replace(part, path)
-
-
 def read_notes(folder: Path, model: str) -> dict[Run, dict[str, Any]]:
     """The notes of every run: its conditions, steps, seconds, val curve, device and versions.
 
@@ -177,13 +167,17 @@ def read_notes(folder: Path, model: str) -> dict[Run, dict[str, Any]]:
     if not path.exists():
         return {}
     result = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = read_text(path, TABLE_BYTES).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LedgerError(f"{path}: cannot be read ({first_line(error)})") from None
+    for number, line in enumerate(lines, 1):
         try:
             notes = json.loads(line)
             if missing := [key for key in REQUIRED_NOTES if key not in notes]:
                 raise KeyError(missing[0])
             result[Run(notes["model"], notes["technique"], notes["seed"], notes["trained_on"])] = notes
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LedgerError(f"{path}: line {number} is not a run's description ({error})") from None
     return result
 
@@ -215,8 +209,14 @@ def append(folder: Path, run: Run, *, before: dict[str, float], after: dict[str,
 
 def _append(path: Path, text: str) -> None:
     """Append a text, and return once it is on the disk."""
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        # a run costs seconds to minutes, so a power failure may not lose it
-        os.fsync(file.fileno())
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    with os.fdopen(handle, "wb") as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            file.write(text.encode())
+            file.flush()
+            # a run costs seconds to minutes, so a power failure may not lose it
+            os.fsync(file.fileno())
+        except OSError as error:  # a full disk: nothing of a part is kept
+            os.ftruncate(handle, size)
+            raise OSError(error.errno, error.strerror, str(path)) from None

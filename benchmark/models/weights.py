@@ -10,8 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmark.errors import UsageError, first_line, unknown_name
+from benchmark.errors import InputError, UsageError, first_line, unknown_name
 from benchmark.models.model import Model
+from leaderboard.regular_files import TEXT_BYTES, read_text
 
 IGNORED_FILES = ("pretraining.json",)  # in a model's folder, without influence on the model
 # the names that weights may have in a repository of the Hub, preferred ones first
@@ -128,13 +129,21 @@ def _tokenizer_repo(model: Model, files: dict[str, Path | None]) -> str:
         if name.endswith("/open_clip_config.json"):
             if path is None:
                 return ""
-            config = json.loads(path.read_text(encoding="utf-8")).get("model_cfg", {})
+            config = _read_config(path).get("model_cfg", {})
     if config is None:
         import open_clip
 
         architecture, _, last = model.load.rpartition("/")
         config = open_clip.get_model_config(architecture or last) or {}
     return str(config.get("text_cfg", {}).get("hf_tokenizer_name", "") or "")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(read_text(path, TEXT_BYTES))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise InputError(f"{path}: cannot be read as JSON ({first_line(problem)})", "fetch the model again") from None
+    return config if isinstance(config, dict) else {}
 
 
 def _local_folder(model: Model) -> Path | None:

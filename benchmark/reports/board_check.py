@@ -6,6 +6,7 @@ from typing import Any
 
 import leaderboard
 from leaderboard import Board
+from leaderboard.regular_files import TABLE_BYTES, read_text
 
 KEY = ("scorer", "target", "technique", "axis", "measure")  # the columns that name one row of a board
 NUMBERS = ("value", "low", "high", "p", "holm", "ceiling")
@@ -18,12 +19,12 @@ def board_differences(path: Path, board: Board) -> list[str]:
     Numbers may differ by TOLERANCE, slopes by that share of themselves. Raises LeaderboardError for a file that is not a board.
     """
     try:
-        published = json.loads(path.read_text(encoding="utf-8"))
+        published = json.loads(read_text(path, TABLE_BYTES))
         published_rows = {tuple(row[column] for column in KEY): row for row in published["rows"]}
         published_id = published["meta"]["board"]
     except FileNotFoundError:
         raise leaderboard.LeaderboardError(f"{path}: there is no such file; give the board.json of a board") from None
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, OSError, RecursionError):
         raise leaderboard.LeaderboardError(
             f"{path}: is not the JSON of a board; `rank --format json` prints one"
         ) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 import scorers
 from benchmark import __version__
 from leaderboard import LeaderboardError
+from leaderboard.regular_files import TABLE_BYTES, read_text
 
 SOFTWARE = """\
 @software{{transferability_benchmark,
@@ -35,7 +36,7 @@ def cite(board: Path | None = None) -> str:
     if board is None:
         return software
     try:
-        content = json.loads(board.read_text(encoding="utf-8"))
+        content = json.loads(read_text(board, TABLE_BYTES))
         meta, names = content["meta"], {row["scorer"] for row in content["rows"]}
         entry = BOARD.format(
             id=_tex(meta["board"]),
@@ -49,7 +50,7 @@ def cite(board: Path | None = None) -> str:
         )
     except FileNotFoundError:
         raise LeaderboardError(f"{board}: there is no such file; `run` and `rank` write boards") from None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
         raise LeaderboardError(f"{board}: is not the JSON of a board; `run` and `rank` write boards") from None
     keys = {function.spec.cite for name, function in scorers.registry().scorers.items() if name in names}
     return "".join([software, entry, *(text for key, text in scorers.references().items() if key in keys)])

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 import leaderboard
+from benchmark import files
 from benchmark.embedding.cache import key_digest
 from benchmark.errors import InputError, first_line
 from benchmark.models import weights
@@ -128,7 +129,7 @@ def write(path: Path, rows: Sequence[Place | Summary]) -> None:
     """Write a table of geometry as CSV, numbers with four digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pl.DataFrame([asdict(row) for row in rows])
-    path.write_text(table.write_csv(float_precision=4), encoding="utf-8")
+    files.write(path, table.write_csv(float_precision=4))
 
 
 def read(path: Path) -> list[Place]:

@@ -4,6 +4,7 @@ import keyword
 from pathlib import Path
 
 import scorers
+from benchmark import files
 from benchmark.errors import UsageError
 
 SCORER = '''\
@@ -123,5 +124,5 @@ def new_scorer(name: str, package: Path | None) -> list[Path]:
             raise UsageError(f"{path}: exists already; move it or choose another name")
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.format(**fields), encoding="utf-8")
+        files.write(path, text.format(**fields))
     return list(texts)

@@ -7,16 +7,22 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.tasks.cards import Card
 from benchmark.tasks.sources import SUFFIXES, image_files, read_image
+from leaderboard.regular_files import TEXT_BYTES, read_text
 
 LAYOUT = "give a folder with one sub-folder of images per class"
-MAX_UNREADABLE = 0.1  # share of unreadable images that is skipped and reported; more is an error
+MAX_UNREADABLE = 0.1  # share of unreadable images that `recommend` skips and reports; more is an error
 
 
 def card_from_folder(
-    path: Path, template: str = "a photo of a {c}", names: Path | None = None
+    path: Path,
+    template: str = "a photo of a {c}",
+    names: Path | None = None,
+    *,
+    max_unreadable: float = MAX_UNREADABLE,
 ) -> tuple[Card, list[str]]:
     """The card of a folder, with all readable images in its train split, and one line for each image that was skipped.
 
+    max_unreadable: share of images that may be skipped.
     names: a CSV of lines `folder,class name`; otherwise the name of a folder, with spaces for underscores, is the class name.
     Raises InputError if there is no such folder, it is not laid out by class, or it has fewer than two classes of two images.
     """
@@ -47,9 +53,10 @@ def card_from_folder(
             raise InputError(
                 f"{folder}: {_count(readable)}{detail}; a class needs at least 2 (suffixes {', '.join(sorted(SUFFIXES))})"
             )
-    if len(skipped) > MAX_UNREADABLE * (count + len(skipped)):
+    if len(skipped) > max_unreadable * (count + len(skipped)):
         raise InputError(
-            f"{path}: {len(skipped)} of {count + len(skipped)} images cannot be read, the first: {skipped[0]}; fix or remove them"
+            f"{path}: {len(skipped)} of {count + len(skipped)} images cannot be read, more than {max_unreadable:.0%}, the first: "
+            f"{skipped[0]}; fix or remove them"
         )
     root = path.resolve()
     source = {"path": root.name, "folders": folder_names}
@@ -107,7 +114,7 @@ def _class_name(folder_name: str) -> str:
 def _read_names(file: Path, folders: list[str]) -> list[str]:
     """The class names of the folders, from a CSV; raises InputError if one is missing."""
     try:
-        rows = [row for row in csv.reader(file.read_text(encoding="utf-8").splitlines()) if row]
+        rows = [row for row in csv.reader(read_text(file, TEXT_BYTES).splitlines()) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise InputError(f"{file}: cannot be read as class names ({problem})") from None
     names = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmark import files
 from benchmark.errors import InputError, UsageError
 from benchmark.tasks import cards, image_folder
 from benchmark.tasks.sources.base import Report
@@ -21,9 +22,11 @@ from benchmark.tasks.sources.webdataset import (
     fetch_part,
     hub_url,
     shards,
+    text_file,
 )
 
 VAL_SHARE = 0.1  # of the training images, if the data have no val split
+MAX_UNREADABLE = 0.01  # share of images that a card leaves out, since they cannot be read
 MAX_VAL = 5000  # images of that val split
 TEST_SHARE = 0.2  # of all images, if the data have no splits
 DEFAULT_TEMPLATE = "a photo of a {c}"
@@ -40,11 +43,18 @@ class _Content:
 
 
 def new_card(
-    location: str, name: str, template: str | None, out: Path, report: Report = lambda text: None
+    location: str,
+    name: str,
+    template: str | None,
+    out: Path,
+    report: Report = lambda text: None,
+    *,
+    max_unreadable: float = MAX_UNREADABLE,
 ) -> tuple[Path, str]:
     """Write OUT/NAME.toml for a folder of images by class, or for shards on disk, at an address, or on the Hub (hub:ORG/NAME).
 
     Shards at an address or on the Hub are downloaded first, to the folder in which the card's source expects them.
+    max_unreadable: share of images in a folder that cannot be read and are left out; each is reported.
     Returns the card's path, and a line with the numbers of classes and images. Raises UsageError if the card exists already or
     the name is not valid as a file name.
     """
@@ -58,10 +68,9 @@ def new_card(
     elif _has_shards(Path(location)):
         content = _read_local_shards(Path(location), out)
     else:
-        content = _read_folders(Path(location), out)
+        content = _read_folders(Path(location), out, report, max_unreadable)
     # a card that cannot be read back is not left behind
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_toml(name, content, [template] if template else content.templates), encoding="utf-8")
+    files.write(path, _toml(name, content, [template] if template else content.templates))
     try:
         cards.read(path)
     except Exception:
@@ -102,9 +111,7 @@ def _read_local_shards(folder: Path, out: Path) -> _Content:
     # shards directly in the folder: no splits
     if not parts and shards(root, "."):
         parts = ["."]
-    names, templates = (
-        (root / file).read_text(encoding="utf-8") if (root / file).exists() else None for file in (NAMES, TEMPLATES)
-    )
+    names, templates = (text_file(root / file) if (root / file).exists() else None for file in (NAMES, TEMPLATES))
     return _describe_shards(str(folder), root, parts, source, texts=(names, templates))
 
 
@@ -136,8 +143,10 @@ def _describe_shards(
     return _Content(classes, _templates(templates_text), sizes, {"kind": "webdataset", **source, **fields})
 
 
-def _read_folders(folder: Path, out: Path) -> _Content:
-    card, _ = image_folder.card_from_folder(folder)
+def _read_folders(folder: Path, out: Path, report: Report, max_unreadable: float) -> _Content:
+    card, skipped = image_folder.card_from_folder(folder, max_unreadable=max_unreadable)
+    for problem in skipped:
+        report(f"left out: {problem}")
     source = {"kind": "folder", **card.source, "path": os.path.relpath(folder.resolve(), out.resolve())}
     return _Content(list(card.classes), [DEFAULT_TEMPLATE], _cut(card.sizes["train"], len(card.classes)), source)
 

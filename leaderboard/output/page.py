@@ -4,6 +4,7 @@ The table is DataTables as itables bundles it, the plots are Plotly's; both are 
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -56,7 +57,10 @@ def write_page(
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    # replaced, not written through: the page may be a link
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
 
 
 def _copy_libraries(folder: Path) -> None:

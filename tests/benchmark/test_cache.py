@@ -137,7 +137,7 @@ def test_a_killed_process_leaves_neither_file_nor_lock(tmp_path: Path) -> None:
 def test_leftovers_are_listed(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.write(KEY, ARRAYS)
-    part = cache.path(KEY).parent / "tmp123.part"
+    part = cache.path(KEY).parent / f".{cache.path(KEY).name}.tmp123.part"
     part.touch()
     assert part not in cache.leftovers()  # it may be another process's, just now
     os.utime(part, (1, 1))

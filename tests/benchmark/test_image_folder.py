@@ -103,7 +103,7 @@ def test_many_unreadable_images_are_an_error(tmp_path: Path, pictures: Pictures)
     root = pictures(tmp_path / "animals")
     for i in range(4):
         (root / "cat" / f"{i}.png").write_bytes(b"x")
-    check_refused(root, "4 of 24 images cannot be read, the first: ")
+    check_refused(root, "4 of 24 images cannot be read, more than 10%, the first: ")
 
 
 def test_circular_and_broken_links_are_reported(tmp_path: Path, pictures: Pictures) -> None:

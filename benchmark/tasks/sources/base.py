@@ -1,7 +1,12 @@
 """The declaration of a source, the reading of one image, and the fields of a card's [source] table."""
 
 import io
+import lzma
 import os
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import CardError, InputError
+from benchmark.errors import CardError, InputError, first_line
 from benchmark.files import user_folder
 from benchmark.tasks.cards import Card
+from leaderboard.regular_files import require_regular
 
 Labels = NDArray[np.int64]
 Report = Callable[[str], None]  # takes one line of progress
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
+# what decoders of images, arrays and archives raise on damaged files
+READ_ERRORS = (
+    *(OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, AttributeError, OverflowError),
+    *(RuntimeError, MemoryError, struct.error, zlib.error, lzma.LZMAError, tokenize.TokenError, zipfile.BadZipFile),
+)
 MAX_IMAGE_BYTES = 64 * 2**20  # of one encoded image
 
 
@@ -90,10 +101,14 @@ def read_image(item: Item) -> Any:
             return Image.fromarray(item).convert("RGB")
         if isinstance(item, LazyImage):
             return _check_size(item.open()).convert("RGB")
+        if isinstance(item, Path):
+            require_regular(item, MAX_IMAGE_BYTES)
         with Image.open(item if isinstance(item, Path) else io.BytesIO(_read_bytes(item))) as image:
             return _check_size(image).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
-        raise InputError(f"{_name(item)}: cannot be read as an image ({problem})", "fix or remove it") from None
+    except (Image.DecompressionBombError, *READ_ERRORS) as problem:
+        raise InputError(
+            f"{_name(item)}: cannot be read as an image ({first_line(problem)})", "fix or remove it"
+        ) from None
 
 
 def _check_size(image: Any) -> Any:
@@ -107,6 +122,7 @@ def _check_size(image: Any) -> Any:
 
 
 def _read_bytes(item: StoredImage) -> bytes:
+    require_regular(item.path)
     with item.path.open("rb") as file:
         file.seek(item.offset)
         return file.read(item.size)

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from benchmark.tasks.sources.base import (
     text_field,
 )
 from benchmark.tasks.sources.splits import declared_parts, part_of, rows_of, stratified_order
+from leaderboard.regular_files import TABLE_BYTES, read_bytes
 
 Part = tuple[list[Path], Labels]
 
@@ -122,8 +124,8 @@ def _listed(card: Card, root: Path, part: str) -> Part:
 
 def _read_csv(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file))
+        text = read_bytes(path, TABLE_BYTES).decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise InputError(f"{path}: cannot be read as a CSV of images and labels ({problem})") from None
 

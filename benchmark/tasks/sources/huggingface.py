@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmark import files
 from benchmark.errors import InputError, first_line
 from benchmark.files import write
 from benchmark.tasks.cards import Card
 from benchmark.tasks.sources.base import Examples, Report, Source, card_path, data_folder, text_field
-from benchmark.tasks.sources.download import lock
 from benchmark.tasks.sources.splits import declared_parts, json_digest, part_of
 from benchmark.tasks.sources.tars import file_stamp, write_shard
 from benchmark.tasks.sources.webdataset import COUNT, NAMES, check_stored_names, examples_of, shards
@@ -101,7 +101,7 @@ def _fetch(card: Card, report: Report) -> None:
     for part in _parts(card):
         folder = _folder(card) / part
         # one process at a time streams a part
-        with lock(folder / COUNT):
+        with files.lock(folder / f".{COUNT}.lock"):
             if not (folder / COUNT).exists():
                 _fetch_part(card, part, folder, report)
         _check_names(card)

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, first_line
 from benchmark.tasks.cards import SPLITS, Card
-from benchmark.tasks.sources.base import Examples, Labels, Source, root_of
+from benchmark.tasks.sources.base import READ_ERRORS, Examples, Labels, Source, root_of
 from benchmark.tasks.sources.splits import part_of, rows_of
+from leaderboard.regular_files import require_regular
 
+LARGE = 2**30  # bytes that any array may take
+EXPANSION = 100  # of compressed arrays above that; images hardly shrink, and zeros a thousandfold
 LAYOUT = (
     "give `images` (N, H, W, 3) uint8 and `labels` (N), or both for each split, as `train_images` and `train_labels`"
 )
@@ -18,19 +21,25 @@ LAYOUT = (
 
 def _read_array(path: Path, name: str) -> NDArray[np.generic]:
     try:
+        require_regular(path)
         with np.load(path, allow_pickle=False) as file:
             return np.atleast_1d(file[name])
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as problem:
-        raise InputError(f"{path}: cannot be read ({problem}); {LAYOUT}") from None
+    except READ_ERRORS as problem:
+        raise InputError(f"{path}: cannot be read ({first_line(problem)}); {LAYOUT}") from None
 
 
 def _parts(path: Path) -> dict[str, str]:
     """The parts of the file, each with the prefix of its array names."""
     try:
+        require_regular(path)
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.file_size > max(LARGE, EXPANSION * path.stat().st_size):
+                    raise ValueError(f"{member.filename} would take {member.file_size / 2**30:.1f} GiB")
         with np.load(path, allow_pickle=False) as file:
             names = set(file.files)
-    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as problem:
-        raise InputError(f"{path}: cannot be read ({problem}); {LAYOUT}") from None
+    except READ_ERRORS as problem:
+        raise InputError(f"{path}: cannot be read ({first_line(problem)}); {LAYOUT}") from None
     if "images" in names:
         return {"all": ""}
     parts = {split: f"{split}_" for split in SPLITS if f"{split}_images" in names}

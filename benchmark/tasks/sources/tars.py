@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from benchmark.errors import InputError
-from benchmark.tasks.sources.base import MAX_IMAGE_BYTES, SUFFIXES, Labels, StoredImage
+from benchmark.errors import InputError, first_line
+from benchmark.tasks.sources.base import MAX_IMAGE_BYTES, READ_ERRORS, SUFFIXES, Labels, StoredImage
+from leaderboard.regular_files import require_regular
 
 LABELS = {".cls", ".cls.txt"}
 
@@ -27,6 +28,10 @@ def index(path: Path) -> tuple[list[StoredImage], Labels]:
     Raises InputError for a corrupt archive; a member that is not a plain file or is outside the archive's folder; an image that is too
     large or has no label; a label that has no image or is not an integer.
     """
+    try:
+        require_regular(path)
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read ({problem.strerror})", "remove it and fetch it again") from None
     stat = path.stat()
     return _index(path, stat.st_size, stat.st_mtime_ns)
 
@@ -65,9 +70,12 @@ def _index(path: Path, size: int, mtime_ns: int) -> tuple[list[StoredImage], Lab
                         raise InputError(f"{path}: sample '{key}' has two labels; remove one")
                     labels[key] = _read_label(path, member, archive)
             _check_end(path, archive.offset)
-    except (tarfile.TarError, OSError, EOFError) as problem:
+    except InputError:
+        raise
+    # tarfile itself raises errors of many kinds on damaged extended headers, RecursionError for chained ones
+    except (tarfile.TarError, *READ_ERRORS) as problem:
         raise InputError(
-            f"{path}: is corrupt, or not an uncompressed tar archive ({problem}); remove it and fetch it again"
+            f"{path}: is corrupt, or not an uncompressed tar archive ({first_line(problem)}); remove it and fetch it again"
         ) from None
     # tarfile reports a truncated header, but not truncated content of the last member
     for image in images.values():

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark import files
 from benchmark.errors import InputError, first_line
 from benchmark.tasks.cards import Card
 from benchmark.tasks.sources.base import (
@@ -26,7 +27,6 @@ from benchmark.tasks.sources.base import (
     table_field,
     text_field,
 )
-from benchmark.tasks.sources.download import lock
 from benchmark.tasks.sources.splits import (
     check_class_names,
     declared_parts,
@@ -93,7 +93,7 @@ def _manifest(card: Card, part: str) -> Path:
 def _fetch(card: Card, report: Report) -> None:
     for part in _parts(card):
         path = _manifest(card, part)
-        with lock(path):
+        with files.lock(path.with_name(f".{path.name}.lock")):
             if path.exists():
                 continue
             report(f"fetch: {_dataset_name(card)} into {_root(card)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.errors import InputError
+from benchmark.errors import InputError, first_line
 from benchmark.files import write
 from benchmark.tasks.cards import Card
 from benchmark.tasks.sources.base import (
@@ -25,9 +25,10 @@ from benchmark.tasks.sources.base import (
     source_error,
     text_field,
 )
-from benchmark.tasks.sources.download import download, read_text
+from benchmark.tasks.sources.download import SMALL, download, forget, read_text
 from benchmark.tasks.sources.splits import check_class_names, declared_parts, json_digest, part_of, rows_of
 from benchmark.tasks.sources.tars import file_stamp, index
+from leaderboard import regular_files
 
 NAMES, TEMPLATES, COUNT = "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt"
 MAX_SHARDS = 100_000
@@ -69,6 +70,14 @@ def _parts(card: Card) -> list[str]:
     return declared_parts(card, "name the folder of shards of train, val and test, or of 'all'")
 
 
+def text_file(path: Path) -> str:
+    """A small text file. Raises InputError where it cannot be read."""
+    try:
+        return regular_files.read_text(path, regular_files.TEXT_BYTES)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({first_line(error)})", "fetch it again") from None
+
+
 def shards(root: Path, name: str) -> list[Path]:
     """The shards of a part in order: numbered up to the count in nshards.txt, else all *.tar files by name.
 
@@ -78,26 +87,27 @@ def shards(root: Path, name: str) -> list[Path]:
     # the count tells missing shards apart from those that never existed
     count = folder / COUNT
     if count.exists():
-        return [folder / f"{i}.tar" for i in range(shard_count(count.read_text(encoding="utf-8"), str(count)))]
+        return [folder / f"{i}.tar" for i in range(shard_count(text_file(count), str(count)))]
     return sorted(folder.glob("*.tar"), key=lambda path: (len(path.stem), path.stem))  # 2.tar before 10.tar
 
 
 def shard_count(text: str, where: str) -> int:
     """The content of nshards.txt as a number; raises InputError otherwise."""
-    if not text.strip().isdigit() or not 0 < int(text) <= MAX_SHARDS:
-        raise InputError(f"{where}: should contain the number of shards, found {text.strip()[:40]!r}")
-    return int(text)
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10 and 0 < int(digits) <= MAX_SHARDS):
+        raise InputError(f"{where}: should contain the number of shards, found {digits[:40]!r}")
+    return int(digits)
 
 
 def fetch_part(url: str, root: Path, name: str, report: Report) -> None:
     """Download the shards of a part. A shard that arrives corrupt is downloaded once more."""
     count_path = root / name / COUNT
-    download(f"{url}/{name}/{COUNT}", count_path, report)
+    download(f"{url}/{name}/{COUNT}", count_path, report, limit=SMALL)
     try:
-        count = shard_count(count_path.read_text(encoding="utf-8"), f"{url}/{name}/{COUNT}")
+        count = shard_count(text_file(count_path), f"{url}/{name}/{COUNT}")
     except InputError:
         # so that the next attempt downloads it again
-        count_path.unlink()
+        forget(count_path)
         raise
     for i in range(count):
         path = root / name / f"{i}.tar"
@@ -111,7 +121,7 @@ def fetch_part(url: str, root: Path, name: str, report: Report) -> None:
                 index(path)
                 break
             except InputError:
-                path.unlink()
+                forget(path)
                 if is_last_try:
                     raise
 
@@ -159,7 +169,7 @@ def _split_shards(card: Card, split: str) -> tuple[list[Path], str]:
 def check_stored_names(card: Card, root: Path, where: str) -> None:
     """Check the card against the class names stored with the shards, if there are any."""
     if (root / NAMES).exists():
-        check_class_names(card, class_names((root / NAMES).read_text(encoding="utf-8")), where)
+        check_class_names(card, class_names(text_file(root / NAMES)), where)
 
 
 def class_names(text: str) -> list[str]:
