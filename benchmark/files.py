@@ -1,11 +1,16 @@
-"""The user's files: the default folder, atomic writes, and locks."""
+"""The user's files: the default folder, atomic writes, locks, and checksums of results."""
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from benchmark.errors import InputError
+
+SUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 
 
 def user_folder() -> Path:
@@ -61,3 +66,33 @@ def lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
             yield True
     finally:
         os.close(handle)
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> Path:
+    """Record the checksums of result files, besides those that are recorded already."""
+    sums = _read_sums(folder) | {name: _digest(folder / name) for name in names}
+    write(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    return folder / SUMS
+
+
+def check_sum(path: Path) -> None:
+    """Raise InputError for a result file that has changed since it was written. A file without a recorded checksum passes."""
+    recorded = _read_sums(path.parent).get(path.name)
+    if recorded and path.is_file() and recorded != _digest(path):
+        raise InputError(
+            f"{path}: has changed since it was written, as {path.parent / SUMS} shows",
+            f"write it again; if it was changed on purpose, remove its line from {SUMS}",
+        )
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    path = folder / SUMS
+    if not path.is_file():
+        return {}
+    lines = (line.partition("  ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return {name: digest for digest, _, name in lines if name}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -57,7 +57,8 @@ def _rank_suite(args: argparse.Namespace) -> None:
     import polars as pl
 
     import leaderboard
-    from benchmark.reports.boards import suite_board
+    from benchmark import files
+    from benchmark.reports.boards import missing_scores, suite_board
     from benchmark.reports.descriptions import describe_tasks
     from benchmark.reports.ledger_scores import ledger_scores
     from benchmark.reports.measurements import suite_ledger
@@ -70,6 +71,7 @@ def _rank_suite(args: argparse.Namespace) -> None:
         raise UsageError(
             f"{path}: there are no scores yet; `python -m benchmark score --suite {args.suite}` writes them"
         )
+    files.check_sum(path)
     ledger = suite_ledger(suite)
     # scores that depend on a technique are read from the ledger anew
     scores = leaderboard.read_scores(path).filter(
@@ -77,6 +79,8 @@ def _rank_suite(args: argparse.Namespace) -> None:
         pl.col("model").is_in([model.name for model in suite.models]),
         pl.col("task").is_in([task.name for task in suite.tasks]),
     )
+    for note in missing_scores(scores, ledger):
+        options.logger.warning(note)
     scores = pl.concat([scores, ledger_scores(ledger, None)])
     board = suite_board(suite.name, scores, ledger, cache)
     if args.check:
@@ -98,9 +102,11 @@ def _rank_suite(args: argparse.Namespace) -> None:
 def _rank_tables(args: argparse.Namespace) -> None:
     """Files are written only to a folder that `--out` names."""
     import leaderboard
+    from benchmark import files
     from benchmark.reports.boards import tables_board
     from benchmark.reports.publish import publish_board
 
+    files.check_sum(args.scores)
     result = tables_board(args.scores, args.gains)
     for note in result.notes:
         options.logger.warning(note)
@@ -121,8 +127,10 @@ def _rank_tables(args: argparse.Namespace) -> None:
 
 
 def _check_board(path: Path, board: "Board") -> None:
+    from benchmark import files
     from benchmark.reports.board_check import board_differences
 
+    files.check_sum(path)
     differences = board_differences(path, board)
     for line in differences[:DIFFERENCES_SHOWN]:
         print(line)

@@ -55,6 +55,7 @@ def _score_suite(args: argparse.Namespace) -> None:
     scores = score_suite(suite, args.scorers, cache, args.jobs, args.quiet, keys=keys).scores
     path = options.output_folder(args, suite) / "scores.csv"
     files.write(path, leaderboard.scores_to_csv(scores))
+    files.write_sums(path.parent, [path.name])
     report_raised(scores)
     if args.format == "json":
         print(json.dumps(scores.to_dicts(), indent=1))

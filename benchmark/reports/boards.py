@@ -74,6 +74,21 @@ def tables_board(scores_path: Path, measurements_path: Path) -> TablesBoard:
     return TablesBoard(board, combined, measured, tuple(notes))
 
 
+def missing_scores(scores: pl.DataFrame, ledger: pl.DataFrame) -> list[str]:
+    """A line for each scorer that has no row for some of the measured cells (model, task); an abstention is a row."""
+    cells = ledger.select("model", task="trained_on").unique()
+    lines = []
+    for (name,), rows in scores.group_by("scorer", maintain_order=True):
+        missing = cells.join(rows, on=["model", "task"], how="anti")
+        if not missing.is_empty():
+            model, task = missing.sort("model", "task").row(0)
+            lines.append(
+                f"scorer '{name}' has no score on {len(missing)} of {len(cells)} measured cells, the first: model '{model}', task "
+                f"'{task}'; they are left out. `python -m benchmark score` computes them"
+            )
+    return lines
+
+
 def _unmatched(kind: str, names_by_table: Mapping[Path, set[str]]) -> list[str]:
     """A line for each of two tables with names that the other one does not have."""
     common = set.intersection(*names_by_table.values())

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import scorers
-from benchmark import __version__
+from benchmark import __version__, files
 from leaderboard import LeaderboardError
 from leaderboard.regular_files import TABLE_BYTES, read_text
 
@@ -35,6 +35,7 @@ def cite(board: Path | None = None) -> str:
     software = SOFTWARE.format(version=__version__)
     if board is None:
         return software
+    files.check_sum(board)
     try:
         content = json.loads(read_text(board, TABLE_BYTES))
         meta, names = content["meta"], {row["scorer"] for row in content["rows"]}

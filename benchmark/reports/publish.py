@@ -33,6 +33,7 @@ def publish_board(
     for form in ("md", "csv", "json"):
         paths.append(folder / f"board.{form}")
         files.write(paths[-1], leaderboard.render(board, form, provenance=provenance))
+    paths.append(files.write_sums(folder, [path.name for path in paths]))
     paths.append(
         write_page(folder, board, scores, measured, provenance=provenance, scorers=describe_scorers(), tasks=tasks)
     )

@@ -76,6 +76,7 @@ def run(
     paths += [out / "scores.csv", out / "run.json"]
     files.write(out / "scores.csv", leaderboard.scores_to_csv(scores))
     files.write(out / "run.json", json.dumps(record, indent=1) + "\n")
+    files.write_sums(out, ("scores.csv", "run.json"))
     return board, paths
 
 

@@ -22,7 +22,16 @@ def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: 
     assert "headroom" in done.stdout
     assert "Forgetting" in done.stdout
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"board.md", "board.csv", "board.json", "index.html", "page", "scores.csv", "run.json"}
+    assert names == {
+        "board.md",
+        "board.csv",
+        "board.json",
+        "index.html",
+        "page",
+        "scores.csv",
+        "run.json",
+        "SHA256SUMS",
+    }
     notes = json.loads((tmp_path / "out" / "run.json").read_text())
     assert set(notes["seconds"]) == {"embed", "score", "rank"}
     assert {"versions", "models", "seeds", "scorers", "techniques"} <= set(notes)
@@ -33,14 +42,14 @@ def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: 
     assert len([row for row in rows if row["scorer"] == "iimm"]) == 10
     assert all(row["score"] or row["abstained"] for row in rows)
 
-    def told() -> tuple[str, dict[str, Any]]:
+    def content() -> tuple[str, dict[str, Any]]:
         """The board without the command that made it."""
         out = tmp_path / "out"
         board = json.loads((out / "board.json").read_text())
         del board["meta"]["made"]
         return (out / "board.md").read_text().rpartition("\n\n")[0], board
 
-    first = told()
+    first = content()
     code = (
         "import sys; from benchmark.cli import main\n"
         f"status = main(['run', '--suite', r'{own / 'small.toml'}', '--out', 'out', '--quiet', '--cache', r'{own / 'cache'}'])\n"
@@ -49,7 +58,9 @@ def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: 
     warm = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert warm.returncode == 0, warm.stderr  # 10: torch was loaded where everything was cached
     assert warm.stderr == ""
-    assert told() == first
+    assert content() == first
+    check = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path / "out", check=False)
+    assert check.returncode == 0
 
 
 def test_score_and_rank_work_separately(own: Path, command: Command, tmp_path: Path) -> None:
@@ -63,6 +74,23 @@ def test_score_and_rank_work_separately(own: Path, command: Command, tmp_path: P
     ranked = command("rank", *here, "--format", "json", cache=own / "cache")
     assert ranked.returncode == 0, ranked.stderr
     assert {row["scorer"] for row in json.loads(ranked.stdout)["rows"]} == {"iimm", "headroom", "static_rank"}
+    table = tmp_path / "out" / "scores.csv"
+    whole = table.read_text()
+    table.write_text(whole.replace(",0.", ",0.1", 1))
+    changed = command("rank", *here, cache=own / "cache")
+    assert changed.returncode == 1
+    assert "scores.csv: has changed since it was written" in changed.stderr
+    # a table without some of the measured cells, changed on purpose
+    table.write_text(
+        "".join(line for line in whole.splitlines(keepends=True) if "iimm,clip-things,two_colours" not in line)
+    )
+    (tmp_path / "out" / "SHA256SUMS").unlink()
+    fewer = command("rank", *here, cache=own / "cache")
+    assert fewer.returncode == 0, fewer.stderr
+    assert (
+        "scorer 'iimm' has no score on 1 of 10 measured cells, the first: model 'clip-things', task 'two_colours'"
+        in fewer.stderr
+    )
 
 
 def test_killed_run_resumes_to_the_same_board(own: Path, command: Command, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_board_of_two_tables(tables: list[str], command: Command, tmp_path: Pa
     assert "left out 1 models that the other table does not have (m6)" in done.stderr
     assert "54 of 189 scores are empty and count as abstentions" in done.stderr
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"board.md", "board.csv", "board.json", "index.html", "page", "figures"}
+    assert written == {"board.md", "board.csv", "board.json", "index.html", "page", "figures", "SHA256SUMS"}
     assert (tmp_path / "out" / "figures" / "tuned-score-iimm.svg").exists()
 
 
@@ -109,6 +109,14 @@ def test_a_board_can_be_cited_and_checked(tables: list[str], command: Command, t
     entries = [line.split("{")[1].rstrip(",") for line in cited.stdout.splitlines() if line.startswith("@")]
     assert entries == ["transferability_benchmark", f"board_{meta['board']}", "niss2025iimm"]
     assert command("cite").stdout.count("@") == 1
+
+    text = board.read_text()
+    board.write_text(text.replace('"value": 0.', '"value": 0.1', 1))
+    for words in (["cite", "--board", str(board)], [*tables, "--check", str(board)]):
+        changed = command(*words)
+        assert changed.returncode == 1
+        assert "board.json: has changed since it was written" in changed.stderr
+    board.write_text(text)
 
     same = command(*tables, "--check", str(board))
     assert same.returncode == 0, same.stderr
