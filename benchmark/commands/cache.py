@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     cache = options.open_cache(args)
+    # reads every file whole, to verify its checksum
     entries = list(cache.entries())
     if args.action == "ls":
         _print_entries(cache, entries)
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace) -> None:
     else:
         paths = [entry.path for entry in entries if args.all or not entry.intact] + cache.leftovers()
         for path in paths:
+            # another process deletes a corrupt file when it reads it
             path.unlink(missing_ok=True)
         print(f"{len(paths)} files deleted from {cache.root}")
 
@@ -54,6 +56,7 @@ def _print_entries(cache: "Cache", entries: "Sequence[Entry]") -> None:
 def _subject(key: Mapping[str, Any]) -> str:
     """The task, suite or number of texts that an entry was computed from."""
     images = key.get("images")
+    # samples and images have the task itself, scores the key of its images; moments have a list of such keys
     task = key.get("task") or (images.get("task") if isinstance(images, dict) else None) or {}
     if "name" in task:
         return str(task["name"])

@@ -40,6 +40,7 @@ def _list_tasks(args: argparse.Namespace) -> None:
             "what it shows": card.title,
             "group": card.group,
             "classes": len(card.classes),
+            # in the order of cards.SPLITS
             "train/val/test": "/".join(str(size) for size in card.sizes.values()),
             "prompt": card.templates[0],
         }
@@ -108,6 +109,7 @@ def _list_techniques(args: argparse.Namespace) -> None:
             "what it trains": descriptions.get(name, "not installed"),
             f"hyperparameters in {args.suite}": _hyperparameters(suite_options.get(name, {})),
         }
+        # the techniques of the suite first, among them those that are not installed
         for name in dict.fromkeys([*suite_options, *descriptions])
     ]
     _print_table(rows)
@@ -137,6 +139,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     print(format_table(pl.DataFrame(rows, infer_schema_length=None)))
 
 
+# after the functions that it names
 LISTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "models": _list_models,
     "tasks": _list_tasks,
