@@ -25,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     cache = options.open_cache(args)
-    # reads every file whole, to verify its checksum
     entries = list(cache.entries())
     if args.action == "ls":
         _print_entries(cache, entries)
     elif args.action == "verify":
         _verify(cache, entries)
     else:
+        # partial files and free locks are no entries, and go in either case
         paths = [entry.path for entry in entries if args.all or not entry.intact] + cache.leftovers()
         for path in paths:
             # another process deletes a corrupt file when it reads it

@@ -87,6 +87,7 @@ def _list_scorers(args: argparse.Namespace) -> None:
         {
             "scorer": name,
             "needs": ", ".join(sorted(function.spec.needs)),
+            # the sign of the orientation: + where a higher score predicts more
             "predicts": ", ".join(f"{'+' if sign > 0 else '−'}{t}" for t, sign in function.spec.predicts.items()),
             "cost": function.spec.cost,
             "citation": function.spec.cite,
@@ -109,7 +110,6 @@ def _list_techniques(args: argparse.Namespace) -> None:
             "what it trains": descriptions.get(name, "not installed"),
             f"hyperparameters in {args.suite}": _hyperparameters(suite_options.get(name, {})),
         }
-        # the techniques of the suite first, among them those that are not installed
         for name in dict.fromkeys([*suite_options, *descriptions])
     ]
     _print_table(rows)

@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> None:
     from benchmark.tasks.new_card import new_card
 
     path, summary = new_card(args.path, args.name, args.template, args.out, options.logger.info)
-    # the path alone on stdout, where a script reads it; advice is logged to stderr
     print(path)
+    # to stderr, so that stdout has the path alone
     options.logger.info(
         "%s; next: add it to the `tasks` of a suite, or run `python -m benchmark recommend %s`", summary, path
     )
