@@ -32,8 +32,10 @@ def run(args: argparse.Namespace) -> None:
     elif args.action == "verify":
         _verify(cache, entries)
     else:
+        # partial files and free locks are no entries, and go in either case
         paths = [entry.path for entry in entries if args.all or not entry.intact] + cache.leftovers()
         for path in paths:
+            # another process deletes a corrupt file when it reads it
             path.unlink(missing_ok=True)
         print(f"{len(paths)} files deleted from {cache.root}")
 
@@ -55,6 +57,7 @@ def _print_entries(cache: "Cache", entries: "Sequence[Entry]") -> None:
 def _subject(key: Mapping[str, Any]) -> str:
     """The task, suite or number of texts that an entry was computed from."""
     images = key.get("images")
+    # samples and images have the task itself, scores the key of its images; moments have a list of such keys
     task = key.get("task") or (images.get("task") if isinstance(images, dict) else None) or {}
     if "name" in task:
         return str(task["name"])

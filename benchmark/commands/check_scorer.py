@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> None:
     import scorers
 
     outcomes = []
+    # a generator: each outcome is printed before the next check runs
     for outcome in scorers.check_scorer(_load_scorer(args.name)):
         outcomes.append(outcome)
         if outcome.failure:

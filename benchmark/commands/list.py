@@ -43,6 +43,7 @@ def _list_tasks(args: argparse.Namespace) -> None:
             "what it shows": card.title,
             "group": card.group,
             "classes": len(card.classes),
+            # in the order of cards.SPLITS
             "train/val/test": "/".join(str(size) for size in card.sizes.values()),
             "prompt": card.templates[0],
         }
@@ -89,6 +90,7 @@ def _list_scorers(args: argparse.Namespace) -> None:
         {
             "scorer": name,
             "needs": ", ".join(sorted(function.spec.needs)),
+            # the sign of the orientation: + where a higher score predicts more
             "predicts": ", ".join(f"{'+' if sign > 0 else '−'}{t}" for t, sign in function.spec.predicts.items()),
             "cost": function.spec.cost,
             "citation": function.spec.cite,
@@ -149,6 +151,7 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     print(format_table(pl.DataFrame(rows, infer_schema_length=None)))
 
 
+# after the functions that it names
 LISTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "models": _list_models,
     "tasks": _list_tasks,

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="random seed of the selection of --audit (default: 0)")
     options.add_suite(parser, techniques=True)
+    # no --precision: of training it is an option of the technique
     options.add_execution(parser, precision=False)
 
 
@@ -32,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
     from benchmark.finetuning.audit import audit
     from benchmark.finetuning.measure import measure
 
+    # the runs of the part, each evaluated on all tasks of the full suite, whose ledger it is
     full, part = options.load_suites(args)
     root = options.open_cache(args).root
     if args.audit:
@@ -41,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
         _print_deviations(deviations)
         return
     added = measure(full, part=part, root=root, jobs=args.jobs, quiet=args.quiet, dry_run=args.dry_run)
+    # a dry run logs its own summary
     if not args.dry_run:
         options.logger.info("measure: %d runs added to %s", added, full.ledger)
 
@@ -50,6 +53,7 @@ def _print_deviations(deviations: "Sequence[Deviation]") -> None:
 
     from benchmark.reports.tables import format_table, text_column
 
+    # deviations are absolute differences of accuracies, as fractions
     table = pl.DataFrame(
         [
             {

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
         args.path, args.name, args.template, args.out, options.logger.info, max_unreadable=args.max_bad
     )
     print(path)
+    # to stderr, so that stdout has the path alone
     options.logger.info(
         "%s; next: add it to the `tasks` of a suite, or run `python -m benchmark recommend %s`", summary, path
     )

@@ -98,6 +98,7 @@ def add_execution(
         group.add_argument(
             "--jobs",
             type=positive_integer,
+            # cpu_count is None where the system does not tell
             default=os.cpu_count() or 1,
             metavar="N",
             help="number of processes (default: one per core)",
@@ -135,6 +136,7 @@ def load_suites(args: argparse.Namespace) -> "tuple[Suite, Suite]":
     """The full suite of `--suite`, and the selected part of it; both with the selected device and precision."""
     from benchmark.suites import suite
 
+    # a command without these options computes in the default device and precision
     device, precision = getattr(args, "device", ""), getattr(args, "precision", "fp32")
     full = suite.load(args.suite, args.source)
     part = full.subset(args.models, args.tasks, getattr(args, "techniques", None))

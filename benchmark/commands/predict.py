@@ -26,11 +26,13 @@ def run(args: argparse.Namespace) -> None:
 
     suite, cache = options.load_suite(args), options.open_cache(args)
     keys = Keys()
+    # first, so that an unusable ledger is reported before anything is encoded
     ledger = suite_ledger(suite, keys=keys)
     names = predictor_names(args.scorers)
     embed_suite(suite, cache, args.jobs, args.quiet, keys=keys)
     scores = score_suite(suite, names, cache, args.jobs, args.quiet, keys=keys).scores
     predictions = predict(suite.name, scores, ledger)
+    # whole in every format; --format selects the printed one
     paths = [options.output_folder(args, suite) / f"predict.{form}" for form in ("md", "csv", "json")]
     for path in paths:
         files.write(path, render(predictions, path.suffix[1:]))

@@ -33,11 +33,14 @@ def run(args: argparse.Namespace) -> None:
     from benchmark.pocket.pretrain import RECIPES, RECIPES_2, pretrain, write_vocabulary
 
     recipes, default_folder = (RECIPES, WEIGHTS) if args.generation == 1 else (RECIPES_2, WEIGHTS_2)
+    # all names are checked before the first model is trained
     for name in args.models or ():
         if name not in recipes:
             raise unknown_name("model", name, recipes)
+    # once, before the workers start, which all read it
     write_vocabulary()
     folder = args.out or default_folder
     names = args.models or recipes
+    # `parallel` is a generator, so nothing runs until it is read
     list(parallel((delayed(pretrain)(name, folder / name, recipes[name]) for name in names), args.jobs))
     print(f"the pretrained models are in {folder}")

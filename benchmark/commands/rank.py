@@ -76,6 +76,7 @@ def _rank_suite(args: argparse.Namespace) -> None:
     # scores that depend on a technique are read from the ledger anew
     scores = leaderboard.read_scores(path).filter(
         pl.col("technique") == "",
+        # the file may have more: --models and --tasks select a part
         pl.col("model").is_in([model.name for model in suite.models]),
         pl.col("task").is_in([task.name for task in suite.tasks]),
     )
@@ -83,6 +84,7 @@ def _rank_suite(args: argparse.Namespace) -> None:
         options.logger.warning(note)
     scores = pl.concat([scores, ledger_scores(ledger, None)])
     board = suite_board(suite.name, scores, ledger, cache)
+    # a check publishes nothing
     if args.check:
         _check_board(args.check, board)
         return
@@ -95,6 +97,7 @@ def _rank_suite(args: argparse.Namespace) -> None:
         tasks=describe_tasks(suite, cache),
         figures=args.figures,
     )
+    # the files have the whole board; --target and --axis select what is printed
     options.print_board(args, leaderboard.filter_board(board, args.target, args.axis))
     options.log_written(paths)
 

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
 
     suite, cache = options.load_suite(args), options.open_cache(args)
     keys = Keys()
+    # ledger and card first: either may be unusable, and encoding takes longest
     ledger = suite_ledger(suite, keys=keys)
     card, skipped = _read_card(args)
     embed_suite(suite, cache, args.jobs, args.quiet, keys=keys)

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> None:
     if args.dry_run:
         print(plan(suite, args.scorers, cache), end="")
         return
+    # before the run, since --scorers all leaves these out
     report_load_failures()
     board, paths = run(
         suite,

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_scorers(parser)
     parser.add_argument(
+        # not by `add_output`: the default depends on what is scored
         "--format",
         choices=["text", "json", "csv"],
         help="format of the printed scores (default: text for a file, csv for a suite)",
@@ -62,6 +63,7 @@ def _score_suite(args: argparse.Namespace) -> None:
     elif args.format == "text":
         table = scores.select("scorer", "model", "task", text_column("score", "{:.6g}".format), "abstained")
         print(format_table(table, headers=[*table.columns[:-1], "reason for abstaining"], right=["score"]))
+    # csv, also without --format
     else:
         print(leaderboard.scores_to_csv(scores), end="")
     options.log_written([path])
@@ -88,14 +90,17 @@ def _score_file(args: argparse.Namespace) -> None:
             {
                 "scorer": name,
                 "score": value,
+                # seconds to milliseconds
                 "ms": 1000 * result["seconds"][name],
                 "abstained": result["abstained"].get(name, ""),
             }
             for name, value in result["scores"].items()
         ],
+        # all scores may be None, of which no type follows
         schema_overrides={"score": pl.Float64},
     )
     if args.format == "csv":
+        # without run times, which differ from run to run
         print(table.drop("ms").write_csv(), end="")
         return
     texts = table.with_columns(text_column("score", "{:.6g}".format), text_column("ms", "{:.1f}".format))

@@ -28,14 +28,17 @@ def board_differences(path: Path, board: Board) -> list[str]:
         raise leaderboard.LeaderboardError(
             f"{path}: is not the JSON of a board; `rank --format json` prints one"
         ) from None
+    # through JSON, so that both sides are rounded alike
     rows = {tuple(row[column] for column in KEY): row for row in json.loads(leaderboard.render(board, "json"))["rows"]}
     lines = []
+    # the id hashes scores, measurements and procedure, so it may differ where all numbers agree
     if published_id != board.id:
         lines.append(f"computed from other tables or by another procedure: published {published_id}, now {board.id}")
     lines += [f"no longer on the board: {' '.join(key)}" for key in sorted(set(published_rows) - set(rows))]
     lines += [f"new on the board: {' '.join(key)}" for key in sorted(set(rows) - set(published_rows))]
     for key in sorted(set(published_rows) & set(rows)):
         for column in NUMBERS:
+            # a column that the published board does not have counts as missing
             old, new = published_rows[key].get(column), rows[key][column]
             if not _is_close(old, new, relative="slope" in key):
                 lines.append(f"{' '.join(key)}: {column} published {old}, now {new}")

@@ -29,13 +29,16 @@ def suite_board(
     suite: the name on the board.  scores, ledger: columns `leaderboard.tables.SCORES` and `LEDGER`.
     """
     orientation = declared_orientation()
+    # the tables as CSV, with all digits; "\0" keeps text from moving between them unnoticed
     inputs = [scores.write_csv(), ledger.write_csv(), json.dumps([orientation, permutations, suite])]
     # the statistics' own code is part of the key, so that a change of it never returns an old board
     code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.rglob("*.py")))
+    # "suite" is in the digest too; here it is the name that `cache ls` shows
     key = {"kind": "boards", "suite": suite, "of": hashlib.sha256("\0".join(inputs).encode() + code).hexdigest()}
 
     def compute() -> str:
         board = leaderboard.make_board(scores, ledger, orientation=orientation, permutations=permutations, suite=suite)
+        # all digits, unlike the published JSON, which is rounded
         return leaderboard.to_json(board)
 
     return leaderboard.from_json(cache.get_record(key, compute))
@@ -63,6 +66,7 @@ def tables_board(scores_path: Path, measurements_path: Path) -> TablesBoard:
     """
     scores, measured = leaderboard.read_scores(scores_path), leaderboard.read_measurements(measurements_path)
     baselines = leaderboard.baselines(measured).filter(~pl.col("scorer").is_in(scores["scorer"].unique().to_list()))
+    # both with the columns SCORES
     combined = pl.concat([scores, baselines])
     board = leaderboard.make_board(combined, measured, orientation=declared_orientation(), suite=scores_path.stem)
     notes = [

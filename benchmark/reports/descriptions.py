@@ -44,6 +44,7 @@ def describe_tasks(suite: Suite, cache: Cache) -> dict[str, TaskDescription]:
     """
     words = {}
     for card in suite.tasks:
+        # no model: the images depend on the task, their number and their size
         key = {
             "kind": "samples",
             "task": {"name": card.name, "identity": task_fingerprint(card)},
@@ -63,10 +64,12 @@ def describe_tasks(suite: Suite, cache: Cache) -> dict[str, TaskDescription]:
 def _sample_images(card: Card) -> dict[str, NDArray[Any]]:
     """`images` uint8 (classes, SAMPLE_SIZE, SAMPLE_SIZE, 3): the first image of each of the first SAMPLES classes; `labels` (classes,)."""
     examples = sources.load(card, "test" if card.evaluation_only else "train")
+    # (classes,) the first image of each class, so that every run shows the same ones
     indices = [int(np.flatnonzero(examples.labels == label)[0]) for label in np.unique(examples.labels)[:SAMPLES]]
     images = np.zeros((len(indices), SAMPLE_SIZE, SAMPLE_SIZE, 3), np.uint8)
     for row, index in enumerate(indices):
         image = sources.read_image(examples.images[index])
+        # stretched to a square, since all samples are in one array
         images[row] = np.asarray(image.resize((SAMPLE_SIZE, SAMPLE_SIZE)))
     return {"images": images, "labels": examples.labels[indices]}
 

@@ -47,15 +47,15 @@ class Place:
 
     model: str
     task: str
-    classes: int
-    logit_scale: float
-    logit_bias: float
-    modality_gap: float
-    iimm_inter: float
-    iimm_intra: float
-    zero_shot: float
+    classes: int  # number of them; chance is 1 / classes
+    logit_scale: float  # factor of the cosine similarities
+    logit_bias: float  # added to the scaled similarities; 0 for a softmax loss
+    modality_gap: float  # ‖mean image − mean class text‖
+    iimm_inter: float  # mean cosine of an image and the text of another class
+    iimm_intra: float  # mean cosine of two images
+    zero_shot: float  # in 0..1
     own_corpus: float
-    identity: str
+    identity: str  # WEIGHTS-TASK, 8 hexadecimal digits each
 
     @property
     def near_chance(self) -> bool:
@@ -74,11 +74,11 @@ class Summary:
     inter_deviation: float
     intra_mean: float
     intra_deviation: float
-    intra_above: int
+    intra_above: int  # number of tasks with iimm_intra above CROWDED
     zero_shot_mean: float
     zero_shot_lowest: float
     zero_shot_highest: float
-    near_chance: float
+    near_chance: float  # share of tasks near chance, or below
     own_corpus: float
 
     @property
@@ -103,6 +103,7 @@ class Demand:
         return allowed is None or allowed[0] <= float(format(getattr(summary, self.column), self.form)) <= allowed[1]
 
 
+# what, column, format, range for a softmax loss, range for a sigmoid loss; both ends of a range are allowed
 DEMANDS = (
     Demand("logit scale", "logit_scale", ".0f", (90, math.inf), (60, math.inf)),
     Demand(
@@ -135,6 +136,7 @@ def write(path: Path, rows: Sequence[Place | Summary]) -> None:
 def read(path: Path) -> list[Place]:
     """The rows of a table that `write` wrote; raises InputError for another file."""
     try:
+        # columns by name, so that their order in the file does not matter
         table = pl.read_csv(path, schema_overrides=SCHEMA).select(list(SCHEMA))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(
@@ -155,6 +157,7 @@ def _summary(name: str, places: list[Place]) -> Summary:
     inter, intra, zero = (_column(places, what) for what in ("iimm_inter", "iimm_intra", "zero_shot"))
     return Summary(
         name,
+        # of the model, so the same on every task; likewise own_corpus
         logit_scale=places[0].logit_scale,
         logit_bias=places[0].logit_bias,
         modality_gap=float(_column(places, "modality_gap").mean()),
@@ -187,6 +190,7 @@ def _range(limits: tuple[float, float], form: str) -> str:
     low, high = (format(int(x) if form == "d" else x, form) if math.isfinite(x) else "" for x in limits)
     if not high:
         return f"at least {low}"
+    # no column with a range from 0 has negative values, so a lower end of 0 says nothing
     return f"at most {high}" if limits[0] == 0 else f"{low} to {high}"
 
 
@@ -199,6 +203,7 @@ def describe_values(demand: Demand, summaries: Sequence[Summary]) -> str:
     ):
         values = sorted(getattr(s, demand.column) for s in of)
         if values:
+            # one figure where both ends are printed alike
             ends = dict.fromkeys(format(v, demand.form) for v in (values[0], values[-1]))
             spans.append(words + " to ".join(ends))
     missed = [s.model for s in summaries if not demand.is_met(s)]

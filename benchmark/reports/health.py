@@ -42,6 +42,7 @@ def measured_geometry(suite: Suite) -> list[Place]:
         return []
     weights = {model.name: geometry.weights_name(model) for model in suite.models}
     tasks = {card.name: task_fingerprint(card)[:8] for card in suite.tasks}
+    # a model or task that the suite no longer has gives "None", which matches no identity
     return [p for p in geometry.read(path) if p.identity == f"{weights.get(p.model)}-{tasks.get(p.task)}"]
 
 
@@ -50,6 +51,7 @@ def zero_shot(suite: Suite, ledger: pl.DataFrame, places: Sequence[Place] = ()) 
     accuracies = np.full((len(suite.models), len(suite.tasks)), np.nan)
     models = {model.name: i for i, model in enumerate(suite.models)}
     tasks = {task.name: j for j, task in enumerate(suite.tasks)}
+    # first, so that figures of the ledger replace them
     for place in places:
         accuracies[models[place.model], tasks[place.task]] = place.zero_shot
     # accuracies on all test images of a task, which its own runs have, come last and replace those on a part of them
@@ -75,6 +77,7 @@ def _measured_criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
     complete = np.asarray(
         np.isfinite(measured.values[TECHNIQUE]["gain"]).all(0)
     )  # (tasks,): every model was fine-tuned on it
+    # a spread over tasks, and a ranking by the other tasks, need two
     if complete.sum() < 2:
         return results
     results += _gain_criteria(measured, complete)
@@ -90,6 +93,7 @@ def _measured_criteria(suite: Suite, ledger: pl.DataFrame) -> list[Criterion]:
         )
     gains, _ = leaderboard.gains_by_seed(ledger.filter(pl.col("technique") == TECHNIQUE))
     if (seeds := gains.shape[-1]) > 1:
+        # (models, tasks, 1 technique, seeds) to (cells, seeds)
         reliability = intraclass(gains.reshape(-1, seeds))
         results.append(
             Criterion(
@@ -106,9 +110,11 @@ def _zero_shot_criteria(suite: Suite, before: Floats) -> list[Criterion]:
     """Models should range from chance to high accuracy, and tasks from hard to easy. before: (models, tasks)."""
     before = before[np.isfinite(before).any(1)]
     chance = np.array([1 / len(card.classes) for card in suite.tasks])
+    # (models,); a comparison with NaN is false
     near_chance = np.asarray((np.abs(before - chance) <= NEAR_CHANCE).any(1))
     high = np.asarray((before > HIGH_ACCURACY).any(1))
     evaluated = np.isfinite(before).any(0)
+    # (3,) numbers of tasks; those without a figure would have the mean NaN
     thirds = np.histogram(np.nanmean(before[:, evaluated], 0), [0, 1 / 3, 2 / 3, 1])[0]
     return [
         Criterion(
@@ -137,6 +143,7 @@ def _geometry_criteria(suite: Suite, places: Sequence[Place]) -> list[Criterion]
     if not places:
         return []
     summaries = geometry.summarise(places)
+    # geometry is measured on train splits, which tasks for evaluation only do not have
     cells = len(suite.models) * len(suite.training_tasks)
     near_chance = float(np.mean([place.near_chance for place in places]))
     seen = sum(card.group == SEEN for card in suite.tasks)
@@ -173,7 +180,9 @@ def _geometry_criteria(suite: Suite, places: Sequence[Place]) -> list[Criterion]
 
 def _gain_criteria(measured: Measured, complete: NDArray[np.bool_]) -> list[Criterion]:
     """Gains should differ between tasks, and no fixed order of the models should win everywhere. complete: (tasks,)."""
+    # (models, complete tasks)
     gain, after = (measured.values[TECHNIQUE][target][:, complete] for target in ("gain", "accuracy"))
+    # over tasks within a model: a difference between models is no spread of tasks
     spread = float(np.nanmean(np.nanstd(gain, axis=1)))
     # a task won by several models counts in equal parts for each
     wins = np.zeros(len(measured.models))
@@ -182,6 +191,7 @@ def _gain_criteria(measured: Measured, complete: NDArray[np.bool_]) -> list[Crit
         wins[winners] += 1 / winners.sum()
     share = float(wins.max() / complete.sum())
     static = static_tau(after)
+    # (techniques × models, complete tasks)
     gains = np.concatenate([measured.values[technique]["gain"][:, complete] for technique in measured.techniques])
     effective = participation(gains.T)
     return [
@@ -211,6 +221,7 @@ def variance(ledger: pl.DataFrame) -> dict[str, float]:
     """
     if ledger.is_empty():
         return {}
+    # (models, tasks, techniques, seeds)
     gains, _ = leaderboard.gains_by_seed(ledger)
     return variance_shares(gains, ("model", "task", "technique")) if np.isfinite(gains).all() else {}
 
@@ -223,6 +234,7 @@ def static_tau(after: Floats) -> float:
     from scipy.stats import weightedtau
 
     static = leaderboard.static_rank(after)
+    # rank=True: an exchange near the top costs most. NaN where all models are equal on a task
     taus = [weightedtau(static[:, j], after[:, j], rank=True)[0] for j in range(after.shape[1])]
     return float(np.nanmean(taus))
 
@@ -234,9 +246,11 @@ def participation(table: Floats) -> float:
     """
     complete = table[:, np.isfinite(table).all(0)]
     centred = complete - complete.mean(1, keepdims=True)
+    # a task with equal values everywhere has zeros instead of a division by 0
     scaled = centred / np.maximum(centred.std(1, keepdims=True), 1e-12)
     # the squared singular values of the standardised rows are the eigenvalues of the correlation matrix, up to a factor
     values = np.linalg.svd(scaled, compute_uv=False) ** 2
+    # 1 if all tasks are alike, their number if they are uncorrelated
     return float(values.sum() ** 2 / (values**2).sum())
 
 
@@ -245,6 +259,7 @@ def converged_runs(suite: Suite) -> tuple[float, int]:
     rises = []
     for model in suite.models:
         for notes in ledger_files.read_notes(suite.ledger, model.name).values():
+            # val accuracy after each epoch: the last one against that at 80 %; a run of one epoch rises by 0
             curve = notes["val"]
             rises.append(curve[-1] - curve[max(0, int(len(curve) * 0.8) - 1)])
     return (float(np.mean(np.array(rises) < RISE)), len(rises)) if rises else (0.0, 0)
@@ -254,6 +269,7 @@ def task_table(suite: Suite, ledger: pl.DataFrame) -> pl.DataFrame:
     """Per task: title, group, classes, zero-shot accuracy (mean, and range over models), and mean gain per technique, as texts."""
     before = zero_shot(suite, ledger, measured_geometry(suite))
     measured = leaderboard.summarise_ledger(ledger)
+    # the tasks of the ledger are sorted by name, and may be fewer than those of the suite
     columns = {name: j for j, name in enumerate(measured.tasks)}
     rows = []
     for j, card in enumerate(suite.tasks):

@@ -26,6 +26,7 @@ def suite_ledger(suite: Suite, *, keys: Keys | None = None) -> pl.DataFrame:
     ledger = checked_rows(suite, planned_runs(suite), keys=keys).filter(
         pl.col("technique").is_in([technique.name for technique in suite.techniques]),
         pl.col("trained_on").is_in(tasks),
+        # forgetting is the mean over the selected tasks
         pl.col("evaluated_on").is_in(tasks),
     )
     if ledger.is_empty():
@@ -37,10 +38,12 @@ def suite_ledger(suite: Suite, *, keys: Keys | None = None) -> pl.DataFrame:
 
 def _published_ledger(suite: Suite) -> pl.DataFrame:
     """Published rows, with this suite's names for models and techniques."""
+    # published tables name models as open_clip loads them, ARCHITECTURE/TAG
     model_names = {model.load: model.name for model in suite.models}
     tasks = [task.name for task in suite.tasks]
     tables = []
     for technique in suite.techniques:
+        # a suite may list several sources of one technique, each under a name of its own
         source, _, published_name = suite.published[technique.name].partition("/")
         rows = clip_rows(source, published_name).filter(
             pl.col("model").is_in(list(model_names)),

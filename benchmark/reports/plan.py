@@ -84,9 +84,12 @@ def _model_item(suite: Suite, model: Model, local_tasks: set[str], cache: Cache)
     """local_tasks: the tasks whose files are on this machine; only their part of the cache can be looked up."""
     missing = weights.missing_files(model)
     size = _published_size(model)
+    # millions of parameters times bytes
     megabytes = size[0] * BYTES_PER_PARAMETER if missing and size else None
+    # without its weights a model has no fingerprint, so nothing can be found in the cache
     local = [] if missing else [card.name for card in suite.training_tasks if card.name in local_tasks]
     remote = [card for card in suite.training_tasks if card.name not in local]
+    # scorers read train images alone; the other splits are encoded to fine-tune
     images = sum(card.sizes["train"] for card in remote)
     if local:
         images += sum(work.images for work in pending_jobs(suite.subset([model.name], local), cache))
@@ -123,9 +126,11 @@ def _encoding_time(suite: Suite, items: Iterable[_Item]) -> str:
     """Time to encode the images on this machine's CPU: published operations per image over the speed of a matrix product."""
     images = {item.name: item.images for item in items}
     operations = {model.name: size[1] for model in suite.models if (size := _published_size(model))}
+    # nothing to estimate, so the machine is not timed either
     if not any(images[name] for name in operations):
         return ""
     speed = _matrix_product_speed()
+    # 10⁹ operations over 10⁹ operations per second
     seconds = sum(images[name] * each for name, each in operations.items()) / (speed * EFFICIENCY)
     unknown = sum(count > 0 for name, count in images.items() if name not in operations)
     excluded = f", without {unknown} models of unknown size" if unknown else ""
@@ -150,6 +155,7 @@ def _ledger_state(suite: Suite) -> str:
     complete = 0
     for model in suite.models:
         try:
+            # evaluated on every task of the suite; runs of other suites or techniques do not count
             complete += len(ledger.complete_runs(suite.ledger, model.name, tasks) & runs)
         except InputError as error:
             return str(error)  # a plan reports an unusable ledger instead of failing

@@ -95,6 +95,7 @@ def predict(suite: str, scores: pl.DataFrame, ledger: pl.DataFrame) -> Predictio
     measured = leaderboard.summarise_ledger(ledger)
     check_tasks(measured)
     names = sorted(scores.filter(pl.col("technique") == "")["scorer"].unique())
+    # predictor to its scores; a fit without scores is the mean
     predictors = {MEAN: [], "combination": list(COMBINATION)} | {name: [name] for name in names}
     features = {predictor: feature_table(scores, measured, columns) for predictor, columns in predictors.items()}
     lines: list[PredictorQuality] = []
@@ -114,11 +115,13 @@ def _qualities(technique: str, target: str, features: Mapping[str, Floats], valu
     """features: (tasks, models, scores) for every predictor; values: (tasks, models). Skips predictors that cannot be fitted."""
     results = []
     for predictor, x in features.items():
+        # (tasks, models)
         complete = np.isfinite(x).all(-1) & np.isfinite(values)
         if complete.any(1).sum() < FEWEST_TASKS:
             continue
         if x.shape[-1] and (np.ptp(x[complete], axis=0) == 0).any():
             continue  # a constant score; the mean alone has no score
+        # models as groups: (models, tasks, scores) and (models, tasks)
         enough_models = complete.any(0).sum() >= 3
         models = prediction.quality(x.transpose(1, 0, 2), values.T) if enough_models else None
         results.append(PredictorQuality(technique, target, predictor, prediction.quality(x, values), models))

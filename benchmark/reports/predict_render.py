@@ -41,6 +41,7 @@ def render(predictions: Predictions, form: str) -> str:
         curves = [curve for curve in predictions.curves if (curve.technique, curve.target) == (technique, target)]
         parts.append(f"### {title}" if form == "md" else title)
         parts.append(_quality_text(lines, form))
+        # without points where the suite has fewer than four tasks
         if curves and curves[0].points:
             parts.append(f"Error (R²) on unseen tasks, by the number of training tasks: {target} under {technique}")
             parts.append(_curve_text(curves, form))
@@ -53,6 +54,7 @@ def quality_table(predictions: Predictions) -> pl.DataFrame:
         {"technique": line.technique, "target": line.target, "predictor": line.predictor, "left_out": axis}
         | {column: getattr(quality, column) for column in COLUMNS}
         for line in predictions.lines
+        # no row for models left out where they are fewer than three
         for axis, quality in (("task", line.tasks), ("model", line.models))
         if quality is not None
     ]
@@ -68,6 +70,7 @@ def _quality_text(lines: Sequence[PredictorQuality], form: str) -> str:
         for line in ordered
         if line.predictor in BASELINES or line.predictor in best
     ]
+    # numbered columns: a data frame has distinct names, and HEADERS repeats some
     table = pl.DataFrame(rows, schema=[str(column) for column in range(len(HEADERS))], orient="row")
     return format_table(table, form, HEADERS, right=table.columns[1:])
 
@@ -82,6 +85,7 @@ def _curve_text(curves: Sequence[LearningCurve], form: str) -> str:
 
 
 def _quality_cells(quality: Quality | None) -> list[str]:
+    # a cell for each header of a group
     if quality is None:
         return ["–"] * 3
     error = f"{points(quality.mae)} [{points(quality.low)}, {points(quality.high)}]"

@@ -28,6 +28,7 @@ def publish_board(
     command: the command line that computes the board again.  scores, measured: those of the board.  tasks: what the page shows of
     each task (`descriptions.describe_tasks`).
     """
+    # once, so that all files name the same date and versions
     provenance = leaderboard.provenance(command)
     paths = []
     for form in ("md", "csv", "json"):

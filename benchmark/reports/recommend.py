@@ -116,14 +116,18 @@ def recommend(
     left out of the tasks that predictions are fitted on. Raises LedgerError for fewer than three other tasks.
     """
     keys = keys or Keys()
+    # by content too: a card that only has the name of a task is another data set
     left_out = any(task.name == card.name and task.fingerprint() == card.fingerprint() for task in suite.tasks)
     if left_out:
+        # also where it was evaluated on, since it is part of the forgetting of the other tasks
         ledger = ledger.filter(pl.col("trained_on") != card.name, pl.col("evaluated_on") != card.name)
         suite = suite.subset(None, [task.name for task in suite.tasks if task.name != card.name])
     measured = leaderboard.summarise_ledger(ledger)
     check_tasks(measured)
+    # in the order of the ledger, which is that of the arrays below
     models = [next(model for model in suite.models if model.name == name) for name in measured.models]
     scores = score_suite(suite, list(COMBINATION), cache, jobs, quiet, keys=keys).scores
+    # (tasks, models, scores) of the suite, below (models, scores) of the images
     suite_features = feature_table(scores, measured, COMBINATION)
     features = own_features(suite, models, card, cache, jobs=jobs, keys=keys)
     own_distance, suite_distances = distances(suite, models, card, cache, keys=keys)
@@ -168,17 +172,21 @@ def _choices(measured: Measured, *, suite_features: Floats, features: Floats) ->
 
     suite_features: (tasks, models, scores), which the fits see.  features: (models, scores) of the images.
     """
+    # (models,); headroom is 1 − zero-shot accuracy on the train split
     zero_shot = 1 - features[:, COMBINATION.index("headroom")]
     choices = []
     for technique in measured.techniques:
         gains = _predict(suite_features, measured.values[technique]["gain"].T, features)
         forgotten = measured.values[technique]["forgetting"].T
+        # forgotten (tasks, models) has no number where runs were evaluated on their own task alone
         measures_forgetting = bool(np.isfinite(forgotten).any())
         forgetting = _predict(suite_features, forgotten, features) if measures_forgetting else [None] * len(gains)
         for model, before, gain, lost in zip(measured.models, zero_shot, gains, forgetting, strict=True):
+            # a score of the combination is missing
             if gain is None:
                 continue
             gain = _clip(gain, -float(before), 1 - float(before))
+            # before is measured, so the interval of the gain moves with it
             accuracy = Interval(before + gain.value, before + gain.low, before + gain.high)
             choices.append(Choice(model, technique, float(before), gain=gain, accuracy=accuracy, forgetting=lost))
     return sorted(choices, key=lambda c: (-c.accuracy.value, -c.gain.value, c.model, c.technique))
@@ -214,6 +222,7 @@ def _out_of_range(*, suite_features: Floats, features: Floats) -> dict[str, int]
 
     suite_features: (tasks, models, scores).  features: (models, scores).
     """
+    # (models, scores), since scores of different models differ in range; a comparison with NaN is false
     low, high = np.nanmin(suite_features, axis=0), np.nanmax(suite_features, axis=0)
     counts = ((features < low) | (features > high)).sum(0)
     return {scorer: int(count) for scorer, count in zip(COMBINATION, counts, strict=True) if count}
@@ -225,6 +234,7 @@ def regrets(suite_features: Floats, measured: Measured) -> tuple[float, float]:
     First by the pair with the highest predicted accuracy, then by the pair with the highest mean accuracy on the other tasks.
     suite_features: (tasks, models, scores).
     """
+    # (tasks, models)
     before = 1 - suite_features[..., COMBINATION.index("headroom")]
     predicted_tables, accuracy_tables = [], []
     for technique in measured.techniques:
@@ -238,6 +248,7 @@ def regrets(suite_features: Floats, measured: Measured) -> tuple[float, float]:
         usable = np.isfinite(predicted[task]) & np.isfinite(accuracy[task])
         if usable.any():
             outcomes = accuracy[task][usable]
+            # (usable pairs,) the static choice sees the other tasks only
             elsewhere = np.nanmean(np.delete(accuracy, task, 0), axis=0)[usable]
             lost.append(outcomes.max() - outcomes[predicted[task][usable].argmax()])
             lost_static.append(outcomes.max() - outcomes[elsewhere.argmax()])
@@ -252,10 +263,12 @@ def distances(suite: Suite, models: Sequence[Model], card: Card, cache: Cache, *
     own, among = [], []
     for model in models:
         embedder = Embedder(model, cache, keys)
+        # (tasks, D) and (D,); rows are float32, summed in float64
         means = np.array([embedder.images(task, "train")["image"].mean(0, dtype=np.float64) for task in suite.tasks])
         mean = embedder.images(card, "train")["image"].mean(0, dtype=np.float64)
         pairwise = np.linalg.norm(means[:, None] - means[None], axis=-1)  # (tasks, tasks)
         np.fill_diagonal(pairwise, np.inf)
+        # (tasks,); the same minimum for the images, so that the two are comparable
         among.append(pairwise.min(0))
         own.append(np.linalg.norm(means - mean, axis=1).min())
     return float(np.mean(own)), np.mean(among, axis=0)

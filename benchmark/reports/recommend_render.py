@@ -22,6 +22,7 @@ HEADERS = ("", "model", "technique", "zero-shot", *(f"predicted {target}" for ta
 def render(recommendation: Recommendation, form: str) -> str:
     """The recommendation in one of `leaderboard.FORMATS`."""
     if form == "json":
+        # the warnings are a property, which asdict leaves out
         content = asdict(recommendation) | {"warnings": recommendation.trust.warnings}
         return json.dumps(_null_infinities(content), indent=1) + "\n"
     if form == "csv":
@@ -62,6 +63,7 @@ def choice_table(recommendation: Recommendation) -> pl.DataFrame:
         row["zero_shot"] = choice.zero_shot
         for target in PREDICTED:
             for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                # None where the technique has no forgetting
                 row[f"{target}{suffix}"] = getattr(getattr(choice, target), part, None)
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -88,6 +90,7 @@ def _null_infinities(value: Any) -> Any:
 def _interval(interval: Interval | None) -> str:
     if interval is None:
         return "–"
+    # too few tasks for an interval
     if not np.isfinite(interval.low):
         return f"{points(interval.value)} [–]"
     return f"{points(interval.value)} [{points(interval.low)}, {points(interval.high)}]"
@@ -99,10 +102,12 @@ def _errors(qualities: Mapping[str, Quality]) -> str:
 
 def plot(recommendation: Recommendation, path: Path) -> None:
     """Plot predicted accuracy beside zero-shot accuracy, and predicted forgetting, in the format of the path's suffix."""
+    # not pyplot: a figure alone needs no display and leaves no global state
     from matplotlib.figure import Figure
 
     techniques = list(dict.fromkeys(choice.technique for choice in recommendation.choices))
     models = list(dict.fromkeys(choice.model for choice in recommendation.choices))
+    # inches: a row per model, as high as its techniques and a gap
     figure = Figure(figsize=(9, 1.2 + 0.16 * len(models) * (len(techniques) + 1)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for k, technique in enumerate(techniques):
@@ -117,6 +122,7 @@ def plot(recommendation: Recommendation, path: Path) -> None:
     left.invert_yaxis()
     left.set_xlim(0, 100)
     left.set_xlabel("accuracy after fine-tuning, % (predicted, 90 % interval)")
+    # left of 0 the other tasks improve
     right.axvline(0, color="gray", linewidth=0.8)
     right.set_xlabel("forgetting, points (predicted)")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False)
@@ -127,6 +133,7 @@ def plot(recommendation: Recommendation, path: Path) -> None:
 def _plot_intervals(axes: Any, intervals: Mapping[float, Interval | None], style: Mapping[str, str]) -> None:
     """Points with error bars. intervals: by their height in the plot."""
     shown = {height: interval for height, interval in intervals.items() if interval is not None}
+    # lengths of the two arms; rounding may make one negative, which errorbar refuses
     below = [100 * max(0.0, interval.value - interval.low) for interval in shown.values()]
     above = [100 * max(0.0, interval.high - interval.value) for interval in shown.values()]
     axes.errorbar(

@@ -74,6 +74,7 @@ def run(
         "scores_computed": result.computed,
     }
     paths += [out / "scores.csv", out / "run.json"]
+    # `rank` reads it again
     files.write(out / "scores.csv", leaderboard.scores_to_csv(scores))
     files.write(out / "run.json", json.dumps(record, indent=1) + "\n")
     files.write_sums(out, ("scores.csv", "run.json"))

@@ -23,6 +23,7 @@ def format_table(
         table.rows(),
         list(headers or table.columns),
         "pipe" if form == "md" else "simple",
+        # cells as they are: tabulate would reformat texts that look like numbers
         disable_numparse=True,
         colalign=align,
     )
@@ -35,4 +36,5 @@ def points(value: float, digits: int = 1) -> str:
 
 def text_column(column: str, form: Callable[[float], str], missing: str = "–") -> pl.Expr:
     """A column of numbers as texts; null is `missing`."""
+    # map_elements skips null
     return pl.col(column).map_elements(form, return_dtype=pl.String).fill_null(missing)

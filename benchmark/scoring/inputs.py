@@ -36,6 +36,7 @@ def scorer_inputs(
     """
     keys = keys or Keys()
     embedder = Embedder(model, cache, keys)
+    # scorers read the train split only: val selects a model, test measures it
     images, texts = embedder.images(card, "train"), embedder.texts(card.prompts())
     scale, bias = float(texts["logit_scale"]), float(texts["logit_bias"])
     # (N, Z): of a vision-only model its own classifier's posterior, else the zero-shot posterior over the vocabulary
@@ -43,6 +44,7 @@ def scorer_inputs(
     if suite.source_vocabulary and not model.vision_only:
         vocabulary = embedder.texts(list(suite.source_vocabulary))["text"]
         posterior = _posterior(images["image"], vocabulary, scale)
+    # one (C, E_k) for every other model k with texts, each of its own width
     views = None
     if "label_views" in needs:
         views = [
@@ -52,6 +54,7 @@ def scorer_inputs(
     return scorers.Embeddings(
         images["image"],
         images["labels"],
+        # without texts and scale, the scorers that need them abstain
         text=None if model.vision_only else _class_texts(card, texts["text"]),
         source_probs=posterior,
         energy=images.get("energy"),
@@ -77,6 +80,7 @@ def _posterior(images: NDArray[np.float32], texts: NDArray[np.float32], scale: f
     posterior: NDArray[np.floating] = np.empty((len(images), len(texts)), kind)
     for start in range(0, len(images), POSTERIOR_ROWS):
         rows = slice(start, start + POSTERIOR_ROWS)
+        # (rows, Z); a logit bias is the same for all classes and cancels in the softmax
         logits = scale * images[rows].astype(np.float64) @ texts.T
         # less the largest logit of a row, so that no exponential overflows
         weights = np.exp(logits - logits.max(1, keepdims=True))
@@ -86,18 +90,22 @@ def _posterior(images: NDArray[np.float32], texts: NDArray[np.float32], scale: f
 
 def _class_texts(card: Card, texts: NDArray[np.float32]) -> NDArray[np.float32]:
     """One unit row per class (C, D): the normalised mean over the templates of class-major prompts (C * templates, D)."""
+    # text towers return unit rows, so one template needs no normalisation
     if len(card.templates) == 1:
         return texts
+    # (C, templates, D) to (C, D); a mean of unit rows is shorter than 1
     mean = texts.reshape(len(card.classes), len(card.templates), -1).mean(1)
     return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
 
 
 def _moments(suite: Suite, model: Model, cache: Cache, keys: Keys) -> tuple[Floats, Floats]:
     """Mean (D,) and standard deviation (D,) of a model's embeddings over the train splits of all tasks of the suite, cached."""
+    # the keys of the images contain the fingerprint of the model; suites with the same tasks share the entry
     key = {"kind": "general", "images": [keys.images(model, card, "train") for card in suite.training_tasks]}
 
     def compute() -> dict[str, Floats]:
         embedder = Embedder(model, cache, keys)
+        # shape (1,) broadcasts to (D,), which is known with the first task
         count, total, squares = 0, np.zeros(1), np.zeros(1)
         for card in suite.training_tasks:
             rows = embedder.images(card, "train")["image"].astype(np.float64)

@@ -7,6 +7,7 @@ import scorers
 from benchmark import files
 from benchmark.errors import UsageError
 
+# templates of str.format: doubled braces are the braces of the written file
 SCORER = '''\
 """{title}: the idea in one line."""
 
@@ -92,12 +93,14 @@ def new_scorer(name: str, package: Path | None) -> list[Path]:
     package: the folder of a new package; None writes into this repository.
     Raises UsageError, before anything is written, for an invalid or existing name, or where a file exists.
     """
+    # the name becomes a module and a function; the registry skips modules that start with an underscore
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_") or name != name.lower():
         raise UsageError(
             f"'{name}' is not a valid name of a scorer; give lower-case letters, digits and underscores, a letter first"
         )
     if name in scorers.registry().scorers:
         raise UsageError(f"scorer '{name}' exists already; choose another name")
+    # a top-level module, so the suffix keeps it from hiding an installed one of the same name, such as `random`
     module = f"{name}_scorer" if package else f"scorers.{name}"
     fields = {"name": name, "title": name.replace("_", " ").capitalize(), "module": module}
     if package:
@@ -113,6 +116,7 @@ def new_scorer(name: str, package: Path | None) -> list[Path]:
             package / "README.md": README,
         }
     else:
+        # in a clone the package lies beside pyproject.toml, in an installation it does not
         tree = Path(scorers.__file__).parent
         if not (tree.parent / "pyproject.toml").exists():
             raise UsageError(

@@ -46,12 +46,16 @@ def score_suite(
     The components of pool-relative scorers are combined over the models of each task. Scorers that read the ledger are left out.
     """
     keys = keys or Keys()
+    # a score that reads the ledger depends on technique and target too, which the record of a cell does not have
     selected = {name: scorer for name, scorer in select_scorers(names).items() if "ledger" not in scorer.spec.needs}
+    # (model, task) to scorer to result
     results: dict[tuple[str, str], dict[str, Result]] = {}
+    # a cell with all scorers that it is missing, so that its inputs are read once
     pending: list[tuple[Model, Card, list[str]]] = []
     for model in suite.models:
         entries = _entry_names(suite, model, selected, keys)
         for card in suite.training_tasks:
+            # one record per cell, an entry per scorer: a changed scorer leaves the entries of the others valid
             stored = cache.read_record(_key(suite, model, card, keys)) or {}
             results[model.name, card.name] = {n: stored[entries[n]] for n in selected if entries[n] in stored}
             if missing := [name for name in selected if entries[name] not in stored]:
@@ -61,9 +65,11 @@ def score_suite(
 
         calls = (delayed(score_cell)(suite, *item, root=cache.root, keys=keys) for item in pending)
         computed = progress(parallel(calls, jobs), len(pending), "score", quiet)
+        # `parallel` yields in the order of the calls
         for (model, card, _), result in zip(pending, computed, strict=True):
             results[model.name, card.name] |= result
     rows: list[dict[str, Any]] = []
+    # models innermost: a pool-relative score needs all models of a task at once
     for name, scorer in selected.items():
         for card in suite.training_tasks:
             of_models = {model.name: results[model.name, card.name][name] for model in suite.models}
@@ -86,6 +92,7 @@ def score_cell(
     if all(entries[name] in stored for name in names):
         return {name: stored[entries[name]] for name in names}
     with cache.lock(key):
+        # read under the lock: another process may have added entries while this one waited
         stored = cache.read_record(key) or {}
         if missing := [name for name in names if entries[name] not in stored]:
             needs = set().union(*(scorers.registry().scorers[name].spec.needs for name in missing))
@@ -120,6 +127,7 @@ def _key(suite: Suite, model: Model, card: Card, keys: Keys) -> Key:
 def _entry_names(suite: Suite, model: Model, names: Iterable[str], keys: Keys) -> dict[str, str]:
     """The name under which each scorer's result is stored in a record: the scorer, its version and the pool that it depends on."""
     registered = scorers.registry().scorers
+    # functions, so that other models are hashed only for a scorer that reads them
     pool = {
         "label_views": lambda: [keys.model(other) for other in text_models(suite, model)],
         "general": lambda: [keys.images(model, card, "train") for card in suite.training_tasks],
@@ -128,6 +136,7 @@ def _entry_names(suite: Suite, model: Model, names: Iterable[str], keys: Keys) -
     for name in names:
         spec = registered[name].spec
         context = {need: pool[need]() for need in POOL_NEEDS if need in spec.needs}
+        # part of the name, so that a smaller suite does not read scores that were computed with a larger pool
         suffix = f"/{key_digest({'kind': 'pool', **context})[:16]}" if context else ""
         entries[name] = f"{name}@{score_version(spec)}{suffix}"
     return entries
@@ -135,6 +144,7 @@ def _entry_names(suite: Suite, model: Model, names: Iterable[str], keys: Keys) -
 
 def _score_rows(name: str, scorer: scorers.AnyScorer, task: str, results: Mapping[str, Result]) -> list[dict[str, Any]]:
     """One scorer's rows on one task; a pool-relative score is combined over the models."""
+    # the score of a pool-relative scorer is None here; its terms are in `components`, empty where it abstained
     values: dict[str, float | None] = {model: result["score"] for model, result in results.items()}
     reasons = {model: result["abstained"] for model, result in results.items()}
     raised = {model: result["raised"] for model, result in results.items()}
@@ -143,6 +153,7 @@ def _score_rows(name: str, scorer: scorers.AnyScorer, task: str, results: Mappin
         try:
             combined = isolation.combine(name, [results[model]["components"] for model in pool])
             values |= {model: scorers.number(v, "the score") for model, v in zip(pool, combined, strict=True)}
+            # the runner gives each model alone a reason for having no score
             reasons |= dict.fromkeys(pool, "")
         except Exception as error:  # a scorer may raise anything
             values |= dict.fromkeys(pool, None)

@@ -32,6 +32,7 @@ def source_files(spec: ScorerSpec) -> set[Path]:
 @cache
 def _version(module: str, filename: str) -> str:
     total = hashlib.sha256()
+    # sorted digests: the version depends on contents alone, neither on paths nor on the order of the search
     for digest in sorted(hashlib.sha256(path.read_bytes()).digest() for path in _files(module, filename)):
         total.update(digest)
     return total.hexdigest()[:16]
@@ -60,6 +61,7 @@ def _source(module: str) -> Path | None:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):  # ValueError: a module without a specification, such as `__main__`
         return None
+    # no source: a namespace package (no origin) or a compiled module (another suffix)
     return Path(spec.origin).resolve() if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
@@ -75,6 +77,7 @@ def _imports(module: str, path: Path) -> list[str]:
         if origin == PACKAGE and name:
             names.append(_exports().get(name, f"{PACKAGE}.{name}"))
         else:
+            # `name` may be a module or an attribute of one; a module that does not exist has no source and is dropped
             names += [origin, f"{origin}.{name}"] if name else [origin]
     return names
 
@@ -88,6 +91,7 @@ def _exports() -> dict[str, str]:
 def _import_statements(module: str, path: Path) -> Iterator[tuple[str, str]]:
     """(module, name) of every `from module import name` in a file, and (module, blank) of every `import module`."""
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    # the whole tree, since scorers import scipy and others inside functions
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)

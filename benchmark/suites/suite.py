@@ -67,6 +67,7 @@ class Suite:
 
     def on_device(self, device: str, precision: str) -> "Suite":
         """The suite with its models on another device and in another precision."""
+        # device and precision belong to a model, whose cache keys contain the precision
         return replace(self, models=tuple(replace(m, device=device, precision=precision) for m in self.models))
 
     def subset(
@@ -114,10 +115,12 @@ def read(path: Path, source: str | None = None) -> Suite:
     """Read and check a suite file; relative paths in it start from its folder."""
     fields = Fields(str(path), read_toml(path, SuiteError), SuiteError)
     name = fields.take("name", str)
+    # commands find a suite by its file, results and ledgers are named after it
     if name != path.stem:
         raise fields.invalid("name", f"is '{name}', but the file is {path.name}; rename one of them")
     ledger = fields.take("ledger", str, "")
     published = _read_published(fields)
+    # rows of a published ledger have the seed 0
     seeds = fields.take("seeds", list, [0] if published else None)
     # type rather than isinstance, since True is an int
     if not seeds or any(type(seed) is not int for seed in seeds) or len(set(seeds)) < len(seeds):
@@ -126,6 +129,7 @@ def read(path: Path, source: str | None = None) -> Suite:
         name=name,
         description=fields.take("description", str, ""),
         models=tuple(_read_model(path, i, table) for i, table in enumerate(fields.take("models", list))),
+        # a name in `datasets/`, or a path relative to the suite file
         tasks=tuple(
             sources.resolve_source(cards.load(task, path.parent), source) for task in fields.take_strings("tasks")
         ),
@@ -140,6 +144,7 @@ def read(path: Path, source: str | None = None) -> Suite:
         cross_task_images=_read_cross_task_images(fields),
     )
     fields.finish()
+    # names are keys of the ledger and the board, where a duplicate would merge two
     for kind in ("models", "tasks", "techniques"):
         names = [item.name for item in getattr(suite, kind)]
         if not names:
@@ -183,7 +188,9 @@ def _read_vocabulary(path: Path, fields: Fields) -> tuple[str, ...]:
         return ()
     value = fields.take_any("source_vocabulary", list, str)
     if isinstance(value, str):
+        # (classes x templates) texts
         return tuple(cards.load(value, path.parent).prompts())
+    # an explicit empty list: no posterior of dual encoders, so scorers that need one abstain
     if not value:
         return ()
     table = Fields(fields.where, {"source_vocabulary": value}, SuiteError)
@@ -226,6 +233,7 @@ def _resolve_local_dir(path: Path, fields: Fields, load: str) -> str:
     if not separator:
         return load
     folder = (path.parent / relative).resolve()
+    # the file that timm or open_clip reads the architecture from; prefix is "timm:" or blank
     config = "config.json" if prefix == "timm:" else "open_clip_config.json"
     if not (folder / config).exists():
         raise fields.invalid(

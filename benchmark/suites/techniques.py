@@ -16,6 +16,7 @@ from benchmark.plugins import Plugins, load_plugins
 from benchmark.toml_fields import Fields
 
 GROUP = "benchmark.techniques"
+# name to module:function as in an entry point, imported only when the technique is asked for
 TECHNIQUES = {
     "full": "benchmark.finetuning.techniques.full:full",
     "bitfit": "benchmark.finetuning.techniques.bitfit:bitfit",
@@ -54,6 +55,7 @@ class Option:
         if type(value) not in (int, float):  # not isinstance, since True is an int
             return f"should be a number, found {value!r}"
         assert isinstance(value, int | float)
+        # int() of an infinity or NaN raises; both fail the range instead
         whole = not math.isfinite(value) or value == int(value) if self.kind is int else True
         in_range = math.isfinite(value) and self.minimum <= value <= self.maximum and (value > 0 or not self.positive)
         return "" if whole and in_range else f"is {value}; give {self._allowed()}"
@@ -123,6 +125,7 @@ class Technique:
         """
         self._check(values, lambda name, problem: InputError(f"technique '{self.name}': option '{name}' {problem}"))
         complete = {name: values.get(name, option.default) for name, option in self.all_options.items()}
+        # 2.0 in a suite file becomes 2 for an option of kind int
         return {
             name: value if value is None else self.all_options[name].kind(value) for name, value in complete.items()
         }
@@ -133,6 +136,7 @@ class Technique:
         error: from the name of an option and a problem to the exception that is raised.
         """
         self._check(values, error)
+        # without defaults: `complete` fills them in when the technique is called
         return {name: value if isinstance(value, str) else float(value) for name, value in values.items()}
 
     def _check(self, values: Options, error: Callable[[str, str], InputError]) -> None:
@@ -155,8 +159,10 @@ def technique(
     options: its own options, besides `COMMON_OPTIONS`.  name: by default that of the function.
     Raises ValueError for an option that replaces a common one, or whose default is invalid.
     """
+    # checked at import, so that a faulty declaration is a load failure of its package, not of a run
     own = dict(options or {})
     for option_name, option in own.items():
+        # `fit` reads the common ones, so a technique cannot give them another meaning
         if option_name in COMMON_OPTIONS:
             raise ValueError(f"option '{option_name}' is an option of every technique; choose another name")
         if option.kind is str and not option.choices:
@@ -187,6 +193,7 @@ def read_options(name: str, fields: Fields) -> dict[str, Value]:
     """
     values = fields.take_all()
     declared = find_technique(name)
+    # such a suite can still be listed, and ranked against a ledger that exists
     if declared is None:
         own = {option: _accepting(value) for option, value in values.items() if option not in COMMON_OPTIONS}
         declared = Technique(name, "not installed", own, function=_not_installed)
