@@ -129,7 +129,9 @@ def _qualities(technique: str, target: str, features: Mapping[str, Floats], valu
 
 
 def _curves(technique: str, target: str, features: Mapping[str, Floats], values: Floats) -> list[LearningCurve]:
-    """Learning curves of the baselines; at least two tasks are left to predict."""
+    """Learning curves of the baselines on the measured tasks; at least two are left to predict."""
+    measured = np.isfinite(values).any(1)  # (tasks,)
+    features, values = {name: x[measured] for name, x in features.items()}, values[measured]
     counts = [count for count in CURVE_SIZES if count <= len(values) - 2]
     return [
         LearningCurve(technique, target, predictor, prediction.learning_curve(x, values, counts))

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import polars as pl
 
 from benchmark.reports.predict import BASELINES, MEAN, LearningCurve, Predictions, PredictorQuality
-from benchmark.reports.tables import format_table, points
+from benchmark.reports.tables import format_table, null_infinities, points
 from leaderboard.statistics.prediction import Quality
 
 SHOWN = 8  # single scores in the tables of text and Markdown
@@ -29,7 +29,7 @@ linear_probe and iimm. Of {count} scores the {shown} with the smallest errors ar
 def render(predictions: Predictions, form: str) -> str:
     """The predictions in one of `leaderboard.FORMATS`."""
     if form == "json":
-        return json.dumps(asdict(predictions), indent=1, default=float) + "\n"
+        return json.dumps(null_infinities(asdict(predictions)), indent=1, default=float, allow_nan=False) + "\n"
     if form == "csv":
         return quality_table(predictions).write_csv()
     count = len({line.predictor for line in predictions.lines} - {MEAN, "combination"})

@@ -11,9 +11,10 @@ import leaderboard
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.embedder import Embedder
 from benchmark.embedding.keys import Keys
+from benchmark.errors import InputError
 from benchmark.execution.parallel import parallel
 from benchmark.models.model import Model
-from benchmark.reports.predict import COMBINATION, check_tasks, feature_table
+from benchmark.reports.predict import COMBINATION, FEWEST_TASKS, check_tasks, feature_table
 from benchmark.scoring.scoring import score_cell, score_suite
 from benchmark.suites.suite import Suite
 from benchmark.tasks.cards import Card
@@ -122,6 +123,7 @@ def recommend(
         # also where it was evaluated on, since it is part of the forgetting of the other tasks
         ledger = ledger.filter(pl.col("trained_on") != card.name, pl.col("evaluated_on") != card.name)
         suite = suite.subset(None, [task.name for task in suite.tasks if task.name != card.name])
+    ledger = _with_enough_tasks(ledger)
     measured = leaderboard.summarise_ledger(ledger)
     check_tasks(measured)
     # in the order of the ledger, which is that of the arrays below
@@ -142,6 +144,13 @@ def recommend(
         farthest=float(suite_distances.max()),
         beyond=_out_of_range(suite_features=suite_features, features=features),
     )
+    choices = _choices(measured, suite_features=suite_features, features=features)
+    if not choices:
+        raise InputError(
+            f"task '{card.name}': nothing can be predicted from {card.sizes['train']} images of {len(card.classes)} classes, since "
+            f"one of the scores {', '.join(COMBINATION)} abstains on them",
+            "give more images of each class",
+        )
     return Recommendation(
         suite=suite.name,
         task=card.name,
@@ -149,9 +158,16 @@ def recommend(
         classes=len(card.classes),
         skipped=list(skipped),
         left_out=left_out,
-        choices=_choices(measured, suite_features=suite_features, features=features),
+        choices=choices,
         trust=trust,
     )
+
+
+def _with_enough_tasks(ledger: pl.DataFrame) -> pl.DataFrame:
+    """The ledger without techniques that were measured on too few tasks for a prediction, unless all were."""
+    tasks = ledger.group_by("technique").agg(pl.col("trained_on").n_unique())
+    enough = tasks.filter(pl.col("trained_on") >= FEWEST_TASKS)["technique"].to_list()
+    return ledger.filter(pl.col("technique").is_in(enough)) if enough else ledger
 
 
 def own_features(
@@ -249,7 +265,10 @@ def regrets(suite_features: Floats, measured: Measured) -> tuple[float, float]:
         if usable.any():
             outcomes = accuracy[task][usable]
             # (usable pairs,) the static choice sees the other tasks only
-            elsewhere = np.nanmean(np.delete(accuracy, task, 0), axis=0)[usable]
+            others = np.delete(accuracy, task, 0)[:, usable]
+            # a pair that was measured on this task only has no mean elsewhere
+            counts = np.isfinite(others).sum(0)
+            elsewhere = np.where(counts > 0, np.nansum(others, 0) / np.maximum(counts, 1), -np.inf)
             lost.append(outcomes.max() - outcomes[predicted[task][usable].argmax()])
             lost_static.append(outcomes.max() - outcomes[elsewhere.argmax()])
     return float(np.mean(lost)), float(np.mean(lost_static))
@@ -264,7 +283,9 @@ def distances(suite: Suite, models: Sequence[Model], card: Card, cache: Cache, *
     for model in models:
         embedder = Embedder(model, cache, keys)
         # (tasks, D) and (D,); rows are float32, summed in float64
-        means = np.array([embedder.images(task, "train")["image"].mean(0, dtype=np.float64) for task in suite.tasks])
+        means = np.array(
+            [embedder.images(task, "train")["image"].mean(0, dtype=np.float64) for task in suite.training_tasks]
+        )
         mean = embedder.images(card, "train")["image"].mean(0, dtype=np.float64)
         pairwise = np.linalg.norm(means[:, None] - means[None], axis=-1)  # (tasks, tasks)
         np.fill_diagonal(pairwise, np.inf)

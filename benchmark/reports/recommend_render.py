@@ -11,7 +11,7 @@ import polars as pl
 
 import leaderboard
 from benchmark.reports.recommend import Choice, Interval, Recommendation
-from benchmark.reports.tables import format_table, points
+from benchmark.reports.tables import format_table, null_infinities, points
 from leaderboard.statistics.prediction import Quality
 
 PREDICTED = ("gain", "accuracy", "forgetting")
@@ -24,7 +24,7 @@ def render(recommendation: Recommendation, form: str) -> str:
     if form == "json":
         # the warnings are a property, which asdict leaves out
         content = asdict(recommendation) | {"warnings": recommendation.trust.warnings}
-        return json.dumps(_null_infinities(content), indent=1) + "\n"
+        return json.dumps(null_infinities(content), indent=1) + "\n"
     if form == "csv":
         return choice_table(recommendation).write_csv()
 
@@ -76,15 +76,6 @@ def _choice_text(recommendation: Recommendation, form: str) -> str:
         for rank, choice in enumerate(recommendation.choices, 1)
     ]
     return format_table(pl.DataFrame(rows), form, HEADERS, right=["rank", "zero-shot", *PREDICTED])
-
-
-def _null_infinities(value: Any) -> Any:
-    """The value with null for infinite numbers, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _null_infinities(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_null_infinities(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _interval(interval: Interval | None) -> str:

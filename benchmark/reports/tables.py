@@ -1,6 +1,8 @@
 """Printing data frames as text and Markdown tables."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -38,3 +40,12 @@ def text_column(column: str, form: Callable[[float], str], missing: str = "–")
     """A column of numbers as texts; null is `missing`."""
     # map_elements skips null
     return pl.col(column).map_elements(form, return_dtype=pl.String).fill_null(missing)
+
+
+def null_infinities(value: Any) -> Any:
+    """The value with null for numbers that are infinite or NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: null_infinities(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [null_infinities(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -103,3 +103,13 @@ def test_predict_writes_tables_for_a_measured_suite(
     assert {row["predictor"] for row in rows} == {"the mean", "combination", "headroom", "linear_probe", "iimm"}
     assert {row["left_out"] for row in rows} == {"task"}  # of two models none can be left out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"predict.md", "predict.csv", "predict.json"}
+
+
+def test_technique_measured_on_few_tasks_does_not_stop_the_others() -> None:
+    scores, ledger = planted()
+    few = ledger.filter(pl.col("trained_on").is_in(TASKS[:3])).with_columns(technique=pl.lit("rare"))
+    found = predict.predict("toy", scores, pl.concat([ledger, few]))
+    techniques = {line.technique for line in found.lines}
+    assert techniques == {"full", "rare"}
+    assert all(curve.points == {} for curve in found.curves if curve.technique == "rare")
+    json.loads(predict_render.render(found, "json"), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))

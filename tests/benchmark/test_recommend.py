@@ -15,11 +15,14 @@ import pytest
 import leaderboard
 from benchmark.embedding.cache import Cache
 from benchmark.embedding.jobs import embed_suite
+from benchmark.embedding.keys import Keys
+from benchmark.errors import InputError
 from benchmark.reports import predict, recommend, recommend_render
 from benchmark.reports.measurements import suite_ledger
 from benchmark.scoring import scoring
 from benchmark.suites import suite
 from benchmark.tasks import cards
+from benchmark.tasks.image_folder import card_from_folder
 from leaderboard.statistics import prediction
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -136,3 +139,29 @@ def test_real_images_get_a_recommendation_from_the_pocket_suite(shared: Path, tm
     for choice in found["choices"]:
         assert choice["gain"]["low"] < choice["gain"]["value"] < choice["gain"]["high"]
         assert 0 <= choice["accuracy"]["low"] <= choice["accuracy"]["high"] <= 1
+
+
+def test_technique_measured_on_few_tasks_is_left_out(own: Path, loaded: suite.Suite) -> None:
+    rows, cache = suite_ledger(loaded), Cache(own / "cache")
+    few = rows.filter(pl.col("trained_on") == "two_colours").with_columns(technique=pl.lit("rare"))
+    card = dataclasses.replace(cards.load("digits"), sizes={"train": 60, "val": 10, "test": 10})
+    found = recommend.recommend(loaded, pl.concat([rows, few]), card, cache, quiet=True)
+    assert {choice.technique for choice in found.choices} == {"full", "clip_adapter"}
+
+
+def test_distance_is_to_tasks_with_train_images(own: Path, loaded: suite.Suite) -> None:
+    cache, keys = Cache(own / "cache"), Keys()
+    last = loaded.tasks[-1]
+    evaluated = dataclasses.replace(last, sizes={**last.sizes, "train": 0, "val": 0})
+    smaller = dataclasses.replace(loaded, tasks=(*loaded.tasks[:-1], evaluated))
+    _, among = recommend.distances(smaller, loaded.models, loaded.tasks[0], cache, keys=keys)
+    assert len(among) == len(loaded.tasks) - 1
+
+
+def test_too_few_images_for_any_prediction_are_reported(own: Path, loaded: suite.Suite, pictures: Pictures) -> None:
+    folder = pictures(own / "tiny", ("cat", "dog"), each=2)
+    card, _ = card_from_folder(folder)
+    with pytest.raises(
+        InputError, match="nothing can be predicted from 4 images of 2 classes, since one of the scores"
+    ):
+        recommend.recommend(loaded, suite_ledger(loaded), card, Cache(own / "cache"), quiet=True)

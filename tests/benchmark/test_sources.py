@@ -296,6 +296,8 @@ class Server:
     url: str = ""
     requests: list[tuple[str, str]] = field(default_factory=list)
     fault: Callable[["http.server.BaseHTTPRequestHandler", bytes], bytes | None] | None = None
+    tag: str = ""  # the ETag of every file
+    redirect: str = ""  # where every request is sent
 
 
 @pytest.fixture
@@ -310,13 +312,22 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             byte_range = self.headers.get("Range", "")
             state.requests.append((self.path, byte_range))
             path = state.root / self.path.lstrip("/")
+            if state.redirect:
+                self.send_response(302)
+                self.send_header("Location", state.redirect)
+                return self.end_headers()
             if not path.is_file():
                 return self.send_error(404)
             body = path.read_bytes()
+            # a range of another version of the file is answered by the whole of this one
+            if state.tag and self.headers.get("If-Range", state.tag) != state.tag:
+                byte_range = ""
             start = int(byte_range.removeprefix("bytes=").rstrip("-")) if byte_range else 0
             if start and start >= len(body):
                 return self.send_error(416)
             self.send_response(206 if start else 200)
+            if state.tag:
+                self.send_header("ETag", state.tag)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
             self.send_header("Content-Length", str(len(body) - start))
@@ -375,6 +386,73 @@ def test_dropped_connection_is_resumed(tmp_path: Path, server: Server) -> None:
     assert any("3000 of" in line and "try 2" in line for line in fetch(card))
     assert ("/train/0.tar", "bytes=3000-") in server.requests
     check_labels(card)
+
+
+def test_file_that_changed_during_the_download_starts_anew(tmp_path: Path, server: Server) -> None:
+    """The first connection breaks, then the server has another file of the same length under another ETag."""
+    shard = server.root / "train" / "0.tar"
+    old = shard.read_bytes()
+    new = bytes(reversed(old))
+    sent: list[str] = []
+
+    def change(handler: http.server.BaseHTTPRequestHandler, rest: bytes) -> bytes | None:
+        sent.append(handler.headers.get("If-Range", ""))
+        if len(sent) == 1:
+            handler.wfile.write(rest[:3000])
+            shard.write_bytes(new)
+            server.tag = '"new"'
+            handler.connection.close()
+            return None
+        return rest
+
+    server.tag, server.fault = '"old"', change
+    target = tmp_path / "0.tar"
+    download.download(f"{server.url}/train/0.tar", target, pause=0)
+    assert target.read_bytes() == new
+    assert sent[:2] == ["", '"old"']
+    assert not list(tmp_path.glob("0.tar.part*"))
+
+
+def test_another_file_than_the_first_time_is_refused(tmp_path: Path, server: Server) -> None:
+    url, target = f"{server.url}/train/0.tar", tmp_path / "0.tar"
+    download.download(url, target)
+    first = target.read_bytes()
+    target.write_bytes(first[:-1] + b"x")
+    with pytest.raises(InputError, match=r"0\.tar has changed since \(SHA-256 .*; remove .* to accept it"):
+        download.download(url, target)
+    target.unlink()
+    (server.root / "train" / "0.tar").write_bytes(first + b"more")
+    with pytest.raises(InputError, match=r"is not the file that was downloaded first \(SHA-256"):
+        download.download(url, target)
+    download.forget(target)
+    download.download(url, target)
+    assert target.read_bytes() == first + b"more"
+
+
+def test_endless_slow_and_misleading_servers_are_given_up(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{server.url}/train/0.tar"
+    with pytest.raises(InputError, match=r"it has \d+ bytes, and the limit is 100"):
+        download.download(url, tmp_path / "a", limit=100)
+
+    class Endless:
+        def read1(self, size: int) -> bytes:
+            return b"x" * 1000
+
+    with pytest.raises(download._RefusedError, match="it sends more than 50000 bytes, the limit"):
+        download._copy(Endless(), tmp_path / "b.part", append=False, limit=50_000)
+    assert (tmp_path / "b.part").stat().st_size < 60_000
+    monkeypatch.setattr(download, "PATIENCE", 0.0)
+    monkeypatch.setattr(download, "SLOWEST", 1e12)
+    with pytest.raises(download._IncompleteError, match="less than 1000000000000 bytes per second"):
+        download._copy(Endless(), tmp_path / "b.part", append=False, limit=10**9)
+    for location in ("file:///etc/passwd", "ftp://127.0.0.1/x", "http://[bad"):
+        server.redirect = location
+        with pytest.raises(InputError, match="cannot be downloaded") as caught:
+            download.download(url, tmp_path / "c", pause=0)
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "c").exists()
 
 
 def test_silent_server_times_out_and_received_bytes_are_kept(
