@@ -441,7 +441,6 @@ def _labels(values: ArrayLike, n: int) -> Ints:
         raise EmbeddingsError(f"labels: should be whole numbers, found {array.dtype}")
     if len(array) and array.min() < 0:
         raise EmbeddingsError(f"labels: {int(array.min())} at row {int(array.argmin())} is negative")
-    # always a copy
     labels = array.astype(np.int64)
     labels.flags.writeable = False
     return labels
