@@ -178,7 +178,6 @@ def scores_to_csv(scores: pl.DataFrame) -> str:
 
 def _read_text(path: Path) -> str:
     try:
-        # spreadsheets put a byte order mark first
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise LeaderboardError(f"{path}: there is no such file") from None
@@ -207,7 +206,6 @@ def _read_csv(path: Path, required: Iterable[str]) -> pl.DataFrame:
         table = pl.read_csv(text.encode(), infer_schema=False)
     except (csv.Error, pl.exceptions.PolarsError) as problem:
         raise LeaderboardError(f"{path}: cannot be read as CSV ({str(problem).splitlines()[0]})") from None
-    # row 1 is the header
     place = [pl.lit(str(path)).alias(FILE), pl.int_range(2, pl.len() + 2, dtype=pl.Int64).alias(ROW)]
     return table.with_columns(pl.col(header).fill_null("")).with_columns(place)
 
