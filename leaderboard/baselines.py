@@ -16,6 +16,7 @@ def baselines(m: Measured) -> pl.DataFrame:
     rows = []
     for technique in m.techniques:
         tables = [(target, static_rank(m.values[technique][target]), "static_rank") for target in TARGETS]
+        # a blank target: headroom is the same score for every target
         tables.append(("", 1 - m.before[technique], "headroom"))
         for target, values, name in tables:
             for i, j in np.argwhere(np.isfinite(values)):

@@ -63,6 +63,7 @@ class Board:
         if not isinstance(other, Board):
             return NotImplemented
         pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        # == of data frames is by cell; `equals` counts two nulls as equal
         return all(a.equals(b) if isinstance(a, pl.DataFrame) else a == b for a, b in pairs)
 
     __hash__ = None  # type: ignore[assignment]  # data frames have no hash
@@ -127,6 +128,7 @@ def make_board(
     pairings = _pairings(arrays, m, signs)
     tables = concat_tables([correlation_tables(pairing, permutations, seed) for pairing in pairings])
     of_gain = [pairing for pairing in pairings if pairing.target == "gain"]
+    # given before, partial correlations with gain and with accuracy are equal: once, for gain
     partials = [partial_correlations(p.names, p.technique, p.x, p.y, m.before[p.technique]) for p in of_gain]
     return Board(
         id=board_id(scores, m, signs, permutations=permutations, seed=seed),
@@ -173,7 +175,7 @@ def _pairings(arrays: ScoreArrays, m: Measured, orientation: Orientation) -> lis
             y = m.values[technique][target]
             if not np.isfinite(y).any():
                 continue
-            signs = np.array([orientation.get(name, {}).get(target, +1) for name in arrays.names])
+            signs = np.array([orientation.get(name, {}).get(target, +1) for name in arrays.names])  # (S,)
             pairings.append(
                 Pairing(
                     names=tuple(arrays.names),
@@ -181,7 +183,7 @@ def _pairings(arrays: ScoreArrays, m: Measured, orientation: Orientation) -> lis
                     tasks=m.tasks,
                     technique=technique,
                     target=target,
-                    x=signs[:, None, None] * arrays.table(technique, target),
+                    x=signs[:, None, None] * arrays.table(technique, target),  # (S, models, tasks)
                     y=y,
                     by_seed=m.by_seed[technique][target],
                 )
@@ -192,6 +194,7 @@ def _pairings(arrays: ScoreArrays, m: Measured, orientation: Orientation) -> lis
 def _ranking(rows: pl.DataFrame, technique: str, target: str) -> tuple[str, ...]:
     """Scorers by mean Pearson correlation over tasks; those without an interval come last, by value."""
     own = rows.filter(technique=technique, target=target, axis="tasks", measure="pearson")
+    # by name where values are equal, so that the ranking does not depend on the order of the rows
     return tuple(own.sort(pl.col("low").is_null(), -pl.col("value").fill_null(0.0), pl.col("scorer"))["scorer"])
 
 
@@ -213,7 +216,7 @@ def _agreement(rows: pl.DataFrame) -> dict[str, float]:
     values = by_gain["value"].fill_null(np.nan).to_numpy().reshape(len(techniques), -1)
     keep = np.ones((1, values.shape[1]))
     taus = correlation.rank_correlations(values[:, None], values[None], keep)["kendall"][..., 0]
-    np.fill_diagonal(taus, np.nan)
+    np.fill_diagonal(taus, np.nan)  # the agreement of a technique with itself
     defined = {technique: row[np.isfinite(row)] for technique, row in zip(techniques, taus, strict=True)}
     return {technique: float(row.mean()) for technique, row in defined.items() if len(row)}
 
@@ -245,4 +248,5 @@ def _negated(names: Iterable[str], orientation: Orientation) -> dict[str, tuple[
 def _seconds(scores: pl.DataFrame) -> dict[str, float]:
     """Mean seconds of a scorer per (model, task), where it was timed."""
     timed = scores.filter(pl.col("seconds").is_not_null()).group_by("scorer", maintain_order=True).agg("seconds")
+    # summed in the order of the rows, so that the bytes do not depend on how polars sums
     return {name: sum(seconds) / len(seconds) for name, seconds in timed.iter_rows()}

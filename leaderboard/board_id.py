@@ -21,8 +21,10 @@ def board_id(
     seed: int,
 ) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of scores, measurements and procedure; the order of rows does not matter."""
+    # repr: all digits of a float
     rows = sorted([*key, repr(score)] for *key, score in scores.select(*SCORE_KEY, "score").iter_rows())
     names = {name for name, *_ in rows}
+    # the orientation of a scorer that is not in the table changes nothing
     used_orientation = {name: dict(signs) for name, signs in orientation.items() if name in names}
     by_seed = {k: {t: array.tolist() for t, array in targets.items()} for k, targets in m.by_seed.items()}
     before = {k: array.tolist() for k, array in m.before.items()}

@@ -32,6 +32,7 @@ TABLES = {
 def to_json(board: Board) -> str:
     """The board as JSON; floats have all their digits."""
     values = {field.name: getattr(board, field.name) for field in fields(board)}
+    # tables store undefined numbers as null, so that NaN does not occur in them
     return json.dumps({k: encode_table(v) if isinstance(v, pl.DataFrame) else v for k, v in values.items()})
 
 

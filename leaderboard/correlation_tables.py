@@ -82,12 +82,14 @@ def _along_axis(pairing: Pairing, axis: str, permutations: int, seed: int) -> Co
     p = _p_values(pairing, axis, permutations, seed)
     top = ceilings(pairing.by_seed, axis)
     points = np.isfinite(move_axis(axis, np.where(np.isfinite(pairing.y), pairing.x, np.nan))).sum(-1)  # (S, G)
+    # measures without a permutation test
     undefined = np.full(len(pairing.names), np.nan)
     rows, groups = [], []
     for measure, values in measures.items():
         used = np.isfinite(values.groups)
         columns = common | {"measure": measure, "ceiling": top.get(measure)}
         columns |= {"p": p.get(measure, undefined), "holm": holm(p.get(measure, undefined))}
+        # points count in the groups that have a value
         columns |= {"n": (points * used).sum(1), "groups": used.sum(1)}
         interval = estimate(values.means, values.clusters, pairing.defined, fisher=measure in FISHER)
         columns |= {"value": interval.value, "low": interval.low, "high": interval.high}
@@ -103,13 +105,14 @@ def _measures(pairing: Pairing, axis: str) -> dict[str, _Measure]:
     x, y = move_axis(axis, pairing.x), move_axis(axis, pairing.y)
     keep, clusters = leave_one_out(models, tasks, axis)
     selected = correlation.correlations(x, y, keep) | {"slope": correlation.slope(x, y, keep)}  # (S, G, B) each
+    # selection 0 keeps all points
     measures = {name: _Measure(values[..., 0], over_groups(values), clusters) for name, values in selected.items()}
     if axis == "models" and pairing.target != "forgetting":
         # a choice has one value per task, so that its mean is over tasks and its jackknife leaves out tasks
         keep_tasks, task_clusters = leave_one_out(models, tasks, "tasks")
         relative = pairing.target == "accuracy"
         for name, by_task in first_choices(pairing.x, pairing.y, relative=relative).items():
-            means = over_groups(np.where(keep_tasks.T > 0, by_task[..., None], np.nan))
+            means = over_groups(np.where(keep_tasks.T > 0, by_task[..., None], np.nan))  # (S, B)
             measures[name] = _Measure(by_task, means, task_clusters)
     return measures
 
@@ -125,7 +128,7 @@ def _common_columns(pairing: Pairing, axis: str) -> dict[str, Any]:
         "target": pairing.target,
         "technique": pairing.technique,
         "axis": axis,
-        "coverage": defined.sum((1, 2)) / np.isfinite(pairing.y).sum(),
+        "coverage": defined.sum((1, 2)) / np.isfinite(pairing.y).sum(),  # (S,), in 0..1
         "constant": constant,
         "ties": _ties(move_axis(axis, np.where(np.isfinite(pairing.y), pairing.x, np.nan))),
     }
@@ -171,6 +174,7 @@ def _leads(pairing: Pairing, axis: str, measures: Mapping[str, _Measure], baseli
     common = pairing.defined & pairing.defined[rival]
     tables = []
     for measure, differences in _differences(pairing, axis, measures, rival).items():
+        # not on Fisher's scale: a difference of two correlations lies in −2..2
         lead = estimate(differences, measures[measure].clusters, common, fisher=False)
         columns = {
             "scorer": list(pairing.names),
@@ -191,6 +195,7 @@ def _leads(pairing: Pairing, axis: str, measures: Mapping[str, _Measure], baseli
 
 def _differences(pairing: Pairing, axis: str, measures: Mapping[str, _Measure], rival: int) -> dict[str, Floats]:
     """(S, B) by measure: the means of each scorer minus those of the rival, both on the cells that both have."""
+    # a slope is in units of the score: those of two scorers have no difference
     differences = {name: values.means - values.means[rival] for name, values in measures.items() if name != "slope"}
     defined = pairing.defined
     # scorers with other cells than the rival are recomputed, like the rival, on the cells in common

@@ -39,7 +39,7 @@ def clip_rows(source: str, technique: str) -> pl.DataFrame:
     )
     ledger = table.select(
         pl.format("{}/{}", "model", "pretrained").alias("model"),
-        pl.lit(0, pl.Int64).alias("seed"),
+        pl.lit(0, pl.Int64).alias("seed"),  # published figures have none
         pl.col("technique", "trained_on", "evaluated_on"),
         pl.col("before", "after").cast(pl.Float64),
     ).select(LEDGER.names())
@@ -66,7 +66,7 @@ def clip_board(source: str, technique: str, permutations: int = 2000) -> Board:
     m = clip(source, technique)
     size = sizes()
     rows = [
-        {"scorer": "n_parameters", "model": model, "task": task, "score": size[model][0]}
+        {"scorer": "n_parameters", "model": model, "task": task, "score": size[model][0]}  # millions
         for model in m.models
         for task in m.tasks
         if model in size
@@ -110,6 +110,7 @@ def pools() -> pl.DataFrame:
 def published_scores(source: str, permutations: int = 2000) -> Board:
     """The scores printed by `tllib` or `chaves`, with the accuracies printed beside them."""
     table = _published(f"scores_{source}")
+    # one source prints percent, the other fractions
     percent = pl.lit(100 if table["accuracy"].max() > 1 else 1)  # type: ignore[operator]
     measured = table.with_columns(pl.lit("full").alias("technique"))
     m = summarise(_accuracies(measured, "technique", "dataset", pl.col("accuracy") / percent))

@@ -21,7 +21,7 @@ class ScoreArrays:
         index = {axis: {name: i for i, name in enumerate(names)} for axis, names in axes.items()}
         # (3, rows): the place of each score in the arrays
         self._places = np.array([[index[axis][name] for name in used[axis]] for axis in axes], np.intp)
-        self._values = used["score"].to_numpy()
+        self._values = used["score"].to_numpy()  # (rows,)
         self._techniques, self._targets = (used[name].to_numpy().astype(str) for name in ("technique", "target"))
 
     def table(self, technique: str, target: str) -> Floats:

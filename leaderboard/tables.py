@@ -58,6 +58,7 @@ SCORE_KEY = ("scorer", "model", "task", "technique", "target")
 MEASUREMENT_KEY = ("model", "task", "technique", "seed")
 NUMBERS = ("before", "accuracy", "gain", "forgetting")
 NO_TECHNIQUE = "tuned"  # the name of a technique that has none
+# the limit of the csv module for one field
 LONGEST = 131_072  # characters of a line; a longer one is no row of these tables
 BEFORE_TOLERANCE = 0.01  # of accuracies before fine-tuning that were computed on different machines
 CONTROL = "[\\x00-\\x1f\\x7f-\\x9f]"  # characters that a terminal may take for a command
@@ -159,6 +160,7 @@ def read_measurement_file(path: Path) -> pl.DataFrame:
     """
     table = _read_csv(path, ("model", "task"))
     numbers = [column for column in NUMBERS if column in table.columns]
+    # the accuracy before alone is no outcome of fine-tuning
     if not set(numbers) - {"before"}:
         names = ", ".join(name for name in table.columns if name not in (FILE, ROW))
         raise LeaderboardError(f"{path}: none of the columns accuracy, gain, forgetting is there; found {names}")
@@ -193,6 +195,7 @@ def read_scores(path: Path) -> pl.DataFrame:
 
 def scores_to_csv(scores: pl.DataFrame) -> str:
     """A score table as CSV: `score` in full precision, blank where the scorer abstained."""
+    # times vary from run to run: two digits are enough
     return scores.with_columns(pl.col("seconds").round_sig_figs(2)).write_csv()
 
 
@@ -260,7 +263,7 @@ def _numbers(table: pl.DataFrame, columns: Iterable[str], empty: bool = False) -
     """The table with these columns as numbers, null where a field is blank and `empty` allows it."""
     for column in columns:
         given = pl.col(column).str.strip_chars()
-        number = given.cast(pl.Float64, strict=False)
+        number = given.cast(pl.Float64, strict=False)  # null where it is not a number
         blank = (given == "") if empty else pl.lit(False)
         wrong = table.filter(~blank & number.is_null())
         if not wrong.is_empty():

@@ -51,6 +51,7 @@ def summarise_ledger(ledger: pl.DataFrame) -> Measured:
     before, after = pl.col("before"), pl.col("after")
     in_domain = ledger.filter(pl.col("trained_on") == pl.col("evaluated_on"))
     targets = in_domain.select(*RUN, before, after.alias("accuracy"), (after - before).alias("gain"))
+    # full: a run that was evaluated on other tasks only has forgetting, but no gain
     joined = targets.join(_forgetting(ledger), on=RUN, how="full", coalesce=True, maintain_order="left_right")
     return summarise(joined.rename({"trained_on": "task"}))
 
@@ -80,6 +81,7 @@ def summarise(table: pl.DataFrame) -> Measured:
         arrays = {}
         for name in (*TARGETS, "before"):
             arrays[name] = np.full(shape, np.nan)
+            # one row per (model, task, seed), so that none overwrites another
             arrays[name][index] = rows[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         by_seed[technique] = {target: arrays[target] for target in TARGETS}
         before[technique] = _over_seeds(arrays["before"])
@@ -91,6 +93,7 @@ def summarise(table: pl.DataFrame) -> Measured:
 def _over_seeds(table: Floats) -> Floats:
     known = np.isfinite(table)
     with np.errstate(invalid="ignore"):
+        # 0/0 is NaN, without the warning of nanmean
         return np.asarray(np.where(known, table, 0.0).sum(-1) / known.sum(-1))
 
 

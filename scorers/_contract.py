@@ -12,6 +12,7 @@ import numpy as np
 
 from scorers._embeddings import NEEDS, Abstain, Embeddings
 
+# repeated here, since this package does not import the leaderboard
 TARGETS = ("gain", "accuracy", "forgetting")
 COSTS = {
     "sums": "a function of statistics that scorers share, or cheaper",
@@ -154,6 +155,7 @@ def raised(problem: BaseException) -> str:
 
 def number(value: Any, what: str) -> float:
     """The value as a float. Raises TypeError where it is not a number, Abstain where it is not finite."""
+    # bool is a subclass of int
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{what} should be one number, but is {value!r:.60}")
     if not math.isfinite(value):

@@ -86,6 +86,7 @@ class Statistics:
     @property
     def within(self) -> Floats:
         """(D, D) within-class scatter: the sum over classes of the scatter about the class mean."""
+        # X'X − Σ_c n_c·μ_c·μ_c'
         return self.gram - (self.sums / self.counts[:, None]).T @ self.sums
 
 
@@ -98,13 +99,14 @@ def statistics(blocks: Iterable[tuple[Floats, Ints]], classes: int) -> Statistic
 
     total: Statistics | None = None
     for x, y in blocks:
+        # sparse, so that a product with it costs O(n·D) rather than O(n·C·D)
         membership = csr_matrix((np.ones(len(y)), (y, np.arange(len(y)))), shape=(classes, len(y)))  # (C, n), one-hot
         square = x * x
         norms2 = square.sum(1)
         part = Statistics(
             counts=np.bincount(y, minlength=classes).astype(np.float64),
-            sums=membership @ x,
-            squares=membership @ square,
+            sums=membership @ x,  # Σ_{i∈c} x_i
+            squares=membership @ square,  # Σ_{i∈c} x_id²
             gram=x.T @ x,
             norms4=float(norms2 @ norms2),
             weighted=norms2 @ x,
@@ -214,6 +216,7 @@ class Embeddings:
         self._logit_scale = None if logit_scale is None else float(logit_scale)
         self._n_parameters = n_parameters
         self.logit_bias, self.seed = float(logit_bias), int(seed)
+        # 8 bytes a float64; at least 256 rows, however wide they are
         self.block_rows = block_rows or max(256, BLOCK_BYTES // (8 * max(1, self.image.shape[1])))
         self.statistics_seconds = 0.0
         self._memo: dict[str, Any] = {}
@@ -241,6 +244,7 @@ class Embeddings:
                 _require_finite(array, name, self.block_rows)
         _require_finite(self.image, "image", self.block_rows)
         self._check_classes()
+        # without general there is nothing to zip with, hence not strict
         for name, part in zip(("general_mean", "general_deviation"), self._general or (), strict=False):
             if part.shape != (d,) or not np.isfinite(part).all():
                 raise EmbeddingsError(f"{name}: should be {d} finite numbers, found shape {part.shape}")
@@ -258,6 +262,7 @@ class Embeddings:
             if not self._source_probs.shape[1]:
                 raise EmbeddingsError("source_probs: has no columns; give a posterior over at least one source class")
             for p in _blocks(self._source_probs, self.block_rows):
+                # the sum of a row rounded to float16 is off by up to 5e-4
                 if p.min() < 0 or np.abs(p.sum(1) - 1).max() > 1e-3:
                     raise EmbeddingsError("source_probs: its rows are not distributions (non-negative, summing to 1)")
 
@@ -270,6 +275,7 @@ class Embeddings:
             raise EmbeddingsError(f"class_names: {len(self.class_names)} names for the {len(text)} rows of text")
         for k, view in enumerate(self._label_views or ()):
             _require_finite(view, f"label_views[{k}]", self.block_rows)
+            # without text only a lower bound of the number of classes is known
             if len(view) <= self.labels.max() or (text is not None and len(view) != len(text)):
                 raise EmbeddingsError(f"label_views[{k}]: has {len(view)} rows, which is not the number of classes")
         n_classes = len(text) if text is not None else len(self.class_names) if self.class_names is not None else None
@@ -284,10 +290,12 @@ class Embeddings:
         """Whether an input of `NEEDS` was given, or follows from those given."""
         if need == "energy":
             return self._energy is not None or (self.has("text") and self.has("logit_scale"))
+        # image, labels and seed are always there, and have no attribute of this name
         return getattr(self, f"_{need}", True) is not None
 
     def require(self, needs: Iterable[str]) -> None:
         """Raise Abstain, naming every one of the inputs that is missing."""
+        # in the order of NEEDS, not that of a set, so that the message is always the same
         if missing := [need for need in NEEDS if need in needs and not self.has(need)]:
             raise _missing(missing)
 
@@ -387,6 +395,7 @@ class Embeddings:
         return self._by_class(self.source_probs)
 
     def _by_class(self, array: Array) -> Iterator[tuple[int, Floats]]:
+        # stable: the rows of a class keep their order
         order = np.argsort(self.y, kind="stable")
         for c, rows in enumerate(np.split(order, np.cumsum(np.bincount(self.y))[:-1])):
             for start in range(0, len(rows), self.block_rows):
@@ -417,8 +426,9 @@ class Embeddings:
         self.require(("energy",))
         text, parts = self.text.astype(np.float64), []
         for x, _ in self.blocks():
-            logits = self.logit_scale * (x @ text.T) + self.logit_bias
+            logits = self.logit_scale * (x @ text.T) + self.logit_bias  # (n, C)
             highest = logits.max(1)
+            # ln Σ exp(l) = max + ln Σ exp(l − max), which does not overflow
             parts.append(highest + np.log(np.exp(logits - highest[:, None]).sum(1)))
         return np.concatenate(parts)
 
@@ -429,9 +439,11 @@ class Embeddings:
         correct, margin, entropy = 0, 0.0, 0.0 if self.has("logit_scale") else float("nan")
         for start in range(0, self.n, self.block_rows):
             rows = slice(start, start + self.block_rows)
+            # labels, not positions in `classes`: text has a row for every class, also for one that does not occur
             similarity, y = self.image[rows].astype(np.float64) @ text.T, self.labels[rows]  # (n, C), (n,)
             correct += int((similarity.argmax(1) == y).sum())
             if self.has("logit_scale"):
+                # the bias cancels in the softmax
                 logits = self.logit_scale * similarity
                 logits -= logits.max(1, keepdims=True)
                 weights = np.exp(logits)
@@ -439,6 +451,7 @@ class Embeddings:
                 # H(p) = ln Σ w − Σ w·logit / Σ w
                 entropy += float((np.log(total) - np.einsum("ij,ij->i", weights, logits) / total).sum())
             own = similarity[np.arange(len(y)), y]
+            # the largest of the rest is the nearest other text; with a single text it is −inf, and the margin +inf
             similarity[np.arange(len(y)), y] = -np.inf
             margin += float((own - similarity.max(1)).sum())
         return ZeroShot(correct / self.n, margin / self.n, entropy / self.n)
@@ -456,6 +469,7 @@ def eigen(matrix: Floats) -> tuple[Floats, Floats]:
     from scipy.linalg import eigh
 
     values, vectors = eigh(matrix, check_finite=False)
+    # rounding makes eigenvalues of 0 slightly negative
     return np.maximum(values, 0), vectors
 
 
@@ -467,6 +481,7 @@ def _read_only(values: ArrayLike, name: str, ndim: int) -> Array:
         array = array.astype(np.float64)
     if array.ndim != ndim:
         raise EmbeddingsError(f"{name}: should have {ndim} dimensions, found shape {array.shape}")
+    # a view, so that the caller's own array stays writeable
     view = array.view()
     view.flags.writeable = False
     return view

@@ -88,6 +88,7 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
 
 def _npz(path: Path) -> dict[str, Any]:
     try:
+        # numpy takes another file for a pickle, with a message about pickles
         if not zipfile.is_zipfile(path):
             raise EmbeddingsError("cannot be read as .npz (not a zip archive)")
         with zipfile.ZipFile(path) as archive:
@@ -135,6 +136,7 @@ def _safetensors(path: Path) -> dict[str, Any]:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
+        # 100 MB is the format's own limit of a header
         if size < 8 or length > min(size - 8, 100_000_000):
             raise EmbeddingsError("cannot be read as .safetensors (its header is longer than the file)")
         try:
@@ -156,6 +158,7 @@ def _safetensors(path: Path) -> dict[str, Any]:
                         f"field '{name}' does not fit into the file, which is truncated or corrupt; save it again"
                     )
                 arrays[name] = (
+                    # an empty array cannot be memory-mapped
                     np.memmap(path, dtype, "r", 8 + length + start, shape) if end > start else np.empty(shape, dtype)
                 )
         # deep nesting, and integers of thousands of digits

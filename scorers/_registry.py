@@ -61,6 +61,7 @@ def _failure(what: str, problem: BaseException) -> str:
 
 def _add(registry: Registry, function: AnyScorer, origin: str) -> None:
     name = function.spec.name
+    # the first one keeps the name: files come before entry points, in alphabetical order
     if registry.scorers.setdefault(name, function) is not function:
         registry.failures[f"{name} ({origin})"] = "has the name of another scorer; rename it"
 

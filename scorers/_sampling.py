@@ -18,8 +18,10 @@ def sampled_rows(e: Embeddings, limit: int) -> Ints:
     order = rng.permutation(e.n)
     order = order[np.argsort(e.y[order], kind="stable")]  # shuffled within each class
     sizes = np.bincount(e.y)
+    # min(n_c, max(2, ⌊n_c·limit/N⌋)): rounded down, so that only the minimum of two can exceed the limit
     share = np.minimum(sizes, np.maximum(2, np.floor(sizes * (limit / e.n)))).astype(int)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    # ascending, since rows of a memory-mapped array are read fastest in order
     return np.sort(np.concatenate([order[start : start + k] for start, k in zip(starts, share, strict=True)]))
 
 
@@ -34,4 +36,5 @@ def canonical_order(projections: Floats, y: Ints) -> Ints:
     Class by class, sorted by `projections` (N,), the rows' inner products with their mean.
     """
     class_means = np.bincount(y, projections) / np.bincount(y)  # (C,)
+    # the last key is the primary one: classes by the projection of their mean, then rows by their own
     return np.lexsort((projections, class_means[y]))

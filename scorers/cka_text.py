@@ -23,10 +23,11 @@ def cka_text(e: Embeddings) -> float:
     Source: Kornblith et al., ICML 2019.
     """
     s, text = e.statistics, e.text.astype(np.float64)[e.classes]  # (C, D)
-    mean = s.counts @ text / s.n
+    mean = s.counts @ text / s.n  # (D,) of T over the samples
     cross = s.sums.T @ text - s.n * np.outer(s.mean, mean)  # (D, D): X'T, centred
     own = (text.T * s.counts) @ text - s.n * np.outer(mean, mean)  # (D, D): T'T, centred
     scale = float(np.linalg.norm(s.scatter) * np.linalg.norm(own))
+    # tr(X'X)·tr(T'T) bounds ‖X'X‖·‖T'T‖ before centring; less than 1e-12 of it is rounding
     if scale <= 1e-12 * float(np.trace(s.gram)) * float((s.counts * (text**2).sum(1)).sum()):
         raise Abstain("needs samples that differ and at least 2 classes with texts that differ")
     return float((cross**2).sum()) / scale

@@ -41,7 +41,9 @@ def concept_variance(e: Embeddings, *, alpha: float = 2.0) -> float:
     width = np.ptp(x, axis=0)
     if not width.any():
         raise Abstain("all rows are equal")
+    # features in 0..1; a constant one becomes 0
     x = (x - x.min(0)) / np.where(width > 0, width, 1)
+    # √D is the diagonal of the unit cube, the largest distance that is possible
     norms2, diameter = (x**2).sum(1), np.sqrt(e.d)
     shares = []
     for start in range(0, len(x), BLOCK):
@@ -49,9 +51,10 @@ def concept_variance(e: Embeddings, *, alpha: float = 2.0) -> float:
         # d_ij² = ‖x_i‖² + ‖x_j‖² − 2⟨x_i, x_j⟩, (BLOCK, rows)
         distance = np.sqrt(np.maximum(norms2[start : start + BLOCK, None] + norms2 - 2 * (block @ x.T), 0))
         weights = np.exp2(-alpha * distance / np.maximum(diameter - distance, 1e-10))
-        weights[np.arange(len(block)), np.arange(start, start + len(block))] = 0
+        weights[np.arange(len(block)), np.arange(start, start + len(block))] = 0  # w_ii
         other = y[start : start + BLOCK, None] != y
         total = weights.sum(1)
+        # 2^−… underflows to 0 for samples far from all others
         shares.append((weights * other).sum(1)[total > 0] / total[total > 0])
     share = np.concatenate(shares)
     if not len(share):

@@ -12,8 +12,10 @@ def sparsemax(z: Floats) -> Floats:
     """The Euclidean projection of z (K,) onto the probability simplex."""
     descending = np.sort(z)[::-1]
     ranks = np.arange(1, len(z) + 1)
+    # the support is the ranks k with 1 + k·z₍ₖ₎ > Σ_{j≤k} z₍ⱼ₎
     support = 1 + ranks * descending > np.cumsum(descending)
     k = int(ranks[support][-1])
+    # max(z − τ, 0) with the threshold τ = (Σ_{j≤k} z₍ⱼ₎ − 1)/k
     return np.asarray(np.maximum(z - (descending[:k].sum() - 1) / k, 0))
 
 
@@ -21,7 +23,7 @@ def _standardised(view: Floats, counts: Floats) -> Floats:
     """The view (C, E) with each column at mean 0 and deviation 1 over the samples, class c counting `counts[c]` times."""
     share = counts / counts.sum()
     centred = view - share @ view
-    deviation = np.sqrt(share @ centred**2)
+    deviation = np.sqrt(share @ centred**2)  # (E,)
     # a constant column becomes 0
     return np.asarray(centred / np.where(deviation > 1e-12 * np.abs(view).max(), deviation, np.inf))
 
@@ -49,20 +51,24 @@ def emms(e: Embeddings) -> float:
     widths = Counter(view.shape[1] for view in e.label_views)
     if not widths:
         raise Abstain("needs the class texts of at least one other model, found none")
+    # of equally frequent widths the larger, whatever the order of the views
     width = max(widths, key=lambda value: (widths[value], value))
     s = e.statistics
     views = [
         _standardised(view.astype(np.float64)[e.classes], s.counts) for view in e.label_views if view.shape[1] == width
     ]
     variance = np.diag(s.scatter) / s.n
+    # (D,); inf turns a constant feature into 0
     scale = np.where(variance > 1e-12 * np.diag(s.gram) / s.n, np.sqrt(np.maximum(variance, 0)), np.inf)
-    gram = s.scatter / np.outer(scale, scale)
+    gram = s.scatter / np.outer(scale, scale)  # (D, D): X'X of the standardised rows
     sums = (s.sums - s.counts[:, None] * s.mean) / scale  # (C, D): class sums of the standardised rows
+    # normal equations X'X·W = X'F̄, F̄ the mean view, from sums alone; lstsq also where X'X is singular
     weights = np.linalg.lstsq(gram, sums.T @ np.mean(views, 0), rcond=None)[0]  # W (D, E)
     # ‖XW‖² (scalar), ⟨XW, F_k⟩ (K,) and ⟨F_k, F_l⟩ (K, K), each from class sums
     explained = float((weights * (gram @ weights)).sum())
     projections = np.array([float(((sums @ weights) * view).sum()) for view in views])
     overlap = np.array([[float(s.counts @ (a * b).sum(1)) for b in views] for a in views])
     mixture = sparsemax(np.linalg.lstsq(overlap, projections, rcond=None)[0])  # λ (K,)
+    # ‖XW − Σ_k λ_k·F_k‖² = ‖XW‖² − 2·λ'p + λ'Oλ, p the projections and O the overlap; rounding can make it negative
     residual = explained - 2 * float(mixture @ projections) + float(mixture @ overlap @ mixture)
     return -max(float(residual), 0.0) / (e.n * float(width))

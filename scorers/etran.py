@@ -41,10 +41,13 @@ def etran(e: Embeddings, *, share: float = 1.0) -> dict[str, float]:
     if not 0 < share <= 1:
         raise ValueError(f"share is {share}; give a number above 0 and up to 1")
     need_two_classes(e)
+    # the within-class scatter has rank at most N − C
     if e.n <= len(e.classes):
         raise Abstain(f"needs more samples than classes, found {e.n} and {len(e.classes)}")
     require_within_spread(e.statistics)
+    # at least one sample, however small the share
     energies = np.sort(e.energy)[: max(1, round(share * e.n))]
+    # no shrinkage: a true LDA, by pseudo-inverse
     weights, offsets = discriminants(e.statistics, 0.0)
     own = sum(float(softmax(x @ weights + offsets)[np.arange(len(y)), y].sum()) for x, y in e.blocks())
     return {"energy": float(energies.mean()), "lda": own / e.n}

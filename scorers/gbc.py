@@ -16,22 +16,24 @@ def _moments(e: Embeddings) -> tuple[Floats, Floats]:
     need_two_classes(e)
     if s.counts.min() < 2:
         raise Abstain(f"class {int(e.classes[s.counts.argmin()])} has a single sample, hence no variance")
+    # E[x²] − μ², which rounding can make negative
     return s.means, np.maximum(s.squares / s.counts[:, None] - s.means**2, 0.0)
 
 
 def _log_overlap(means: Floats, variances: Floats, copies: float = 1.0) -> float:
     """`ln Σ_{c≠c'} exp(−B)`, B the Bhattacharyya distance. copies: factor of the log term."""
-    logs = np.log(variances)
+    logs = np.log(variances)  # (C, D)
     rows = []
     for c in range(len(means)):
-        middle = (variances[c] + variances) / 2
+        middle = (variances[c] + variances) / 2  # σ̄ (C, D)
         # B = ⅛ Σ_d (Δμ_d)²/σ̄_d + ½ Σ_d (ln σ̄_d − ½ ln σ_cd − ½ ln σ_c'd)
         distance = ((means[c] - means) ** 2 / middle).sum(1) / 8 + copies * 0.5 * (
             np.log(middle) - (logs[c] + logs) / 2
         ).sum(1)
-        distance[c] = np.inf
+        distance[c] = np.inf  # c' = c, a term of 0
         rows.append(-distance)
     exponents = np.concatenate(rows)
+    # log-sum-exp: in many dimensions every term underflows
     highest = float(exponents.max())
     return highest + math.log(float(np.exp(exponents - highest).sum()))
 
@@ -43,7 +45,7 @@ def _diagonal(e: Embeddings) -> float:
 
 def _spherical(e: Embeddings, log_term: str = "correct") -> float:
     means, variances = _moments(e)
-    mean_variance = np.maximum(variances, FLOOR).mean(1, keepdims=True)
+    mean_variance = np.maximum(variances, FLOOR).mean(1, keepdims=True)  # (C, 1)
     # one column stands for D equal ones, so that the log term counts D times
     return _log_overlap(means, mean_variance, copies=e.d if log_term == "correct" else 1.0)
 

@@ -32,8 +32,10 @@ def h_score(e: Embeddings) -> float:
     """
     need_two_classes(e)
     values, vectors = e.scatter_eigen
+    # the numerical rank: what is below max(N, D)·ε of the largest eigenvalue is rounding
     nonzero = values > values.max() * max(e.n, e.d) * np.finfo(np.float64).eps
     projected = vectors[:, nonzero].T @ _between(e)
+    # tr(pinv(cov X)·BB') = Σ_d ‖v_d'B‖²/λ_d, over eigenpairs of cov X
     return float((projected**2 / (values[nonzero] / (e.n - 1))[:, None]).sum())
 
 
@@ -41,8 +43,8 @@ def shrinkage(e: Embeddings) -> tuple[float, float]:
     """The Ledoit-Wolf shrinkage in 0..1, and the mean variance that it shrinks to, from sums alone."""
     s = e.statistics
     n, d, mean = s.n, e.d, s.mean
-    mean_norm2 = float(mean @ mean)
-    norms2 = float(np.trace(s.gram))
+    mean_norm2 = float(mean @ mean)  # ‖m‖²
+    norms2 = float(np.trace(s.gram))  # Σ_i ‖x_i‖²
     # Σ_i ‖x_i − m‖⁴ = Σ‖x‖⁴ + 4·m'X'Xm + N‖m‖⁴ − 4·m'Σ‖x‖²x + 2‖m‖²Σ‖x‖² − 4‖m‖²·m'Σx
     fourth = (
         s.norms4
@@ -56,7 +58,9 @@ def shrinkage(e: Embeddings) -> tuple[float, float]:
     if mean_norm2 > FAR * float(np.trace(covariance)):  # the sums would cancel: read the rows again
         fourth = sum(float((((x - mean) ** 2).sum(1) ** 2).sum()) for x, _ in e.blocks())
     mean_variance = float(np.trace(covariance)) / d
-    squared = float((covariance**2).sum())
+    squared = float((covariance**2).sum())  # ‖S‖²
+    # S = cov X over N, μ = tr(S)/D
+    # spread = ‖S − μI‖²/D; noise = (Σ_i ‖x_i − m‖⁴/N − ‖S‖²)/(N·D), the error of S, at most the spread
     spread = (squared - d * mean_variance * mean_variance) / d
     noise = min((fourth / n - squared) / (n * d), spread)
     return (noise / spread if noise > 0 and spread > 0 else 0.0), mean_variance
@@ -82,7 +86,8 @@ def h_score_shrunk(e: Embeddings) -> float:
     need_two_classes(e)
     a, mean_variance = shrinkage(e)
     values, vectors = e.scatter_eigen
-    shrunk = (1 - a) * values / e.n + a * mean_variance
+    shrunk = (1 - a) * values / e.n + a * mean_variance  # eigenvalues of Σ_a, with the eigenvectors of cov X
+    # the pseudo-inverse's tolerance in published code
     nonzero = shrunk > shrunk.max() * 1e-15
     projected = vectors[:, nonzero].T @ _between(e)
     return float((1 - a) * (projected**2 / shrunk[nonzero][:, None]).sum())

@@ -14,7 +14,8 @@ def _inter(e: Embeddings) -> float:
     if len(e.text) < 2:
         raise Abstain("needs at least 2 classes, found 1")
     s, text = e.statistics, e.text.astype(np.float64)
-    own = float((s.sums * text[e.classes]).sum())
+    own = float((s.sums * text[e.classes]).sum())  # Σ_i ⟨x_i, t_{y_i}⟩
+    # C is the number of texts: one of a class without samples is a wrong text for every sample
     return (float(s.sums.sum(0) @ text.sum(0)) - own) / (e.n * (len(text) - 1))
 
 
@@ -24,6 +25,7 @@ def _intra(e: Embeddings) -> float:
         raise Abstain("needs at least 2 samples, found 1")
     s = e.statistics
     total = s.sums.sum(0)
+    # tr(X'X) = Σ_i ‖x_i‖²
     return (float(total @ total) - float(np.trace(s.gram))) / (e.n * (e.n - 1))
 
 

@@ -40,10 +40,12 @@ def int_(e: Embeddings) -> float:
     if not norms.all():
         raise Abstain("a row is zero and has no direction")
     x /= norms[:, None]
+    # a sample keeps every class, hence C counts and none of them 0
     membership = np.eye(len(e.classes))[y] / np.bincount(y)[y][:, None]  # (rows, C), columns that average over a class
     between = np.zeros((len(e.classes), len(e.classes)))
     for start in range(0, len(x), BLOCK):
         block = slice(start, start + BLOCK)
         # of unit rows ‖x_i − x_j‖² = 2 − 2⟨x_i, x_j⟩
         between += membership[block].T @ np.sqrt(np.maximum(2 - 2 * (x[block] @ x.T), 0)) @ membership
+    # above the diagonal, which averages over a class's own pairs
     return float(between[np.triu_indices(len(between), 1)].mean())

@@ -41,6 +41,7 @@ def knn(e: Embeddings) -> float:
     for start in range(0, len(x), BLOCK):
         block = x[start : start + BLOCK]
         distance = norms2 - 2 * (block @ x.T)  # squared, less ‖x_i‖², which does not change the order
-        distance[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf
+        distance[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf  # no sample is its own neighbour
+        # argmin gives the first of equal distances, the earlier row
         correct += int((y[distance.argmin(1)] == y[start : start + BLOCK]).sum())
     return correct / len(x)

@@ -28,5 +28,7 @@ def leep(e: Embeddings) -> float:
     for c, p in e.class_probs():
         joint[c] += p.sum(0)
     mass = joint.sum(0)
+    # a source class without mass gets q = 0, not 0/0
     conditional = joint / np.where(mass > 0, mass, 1.0)  # q(y|z)
+    # never ln 0: the mass of a sample is part of the joint of its own class
     return sum(float(np.log(p @ conditional[c]).sum()) for c, p in e.class_probs()) / e.n

@@ -27,7 +27,9 @@ def lfc(e: Embeddings) -> float:
     n2 = s.n**2
     total = float((s.sums.sum(0) ** 2).sum())  # Σ_ij ⟨x_i, x_j⟩
     same = float((s.counts**2).sum())  # number of ordered pairs of one class
+    # mean of L: `same` entries of +1, N² − same of −1
     label_mean = (2 * same - n2) / n2
+    # ⟨K, L⟩ = 2·Σ_c ‖s_c‖² − ‖s‖² − N²·mean(XX')·mean(L), s_c the class sums and s their sum
     product = 2 * float((s.sums**2).sum()) - total - n2 * (total / n2) * label_mean
     features = float((s.gram**2).sum()) - total * total / n2  # ‖K‖²
     labels = n2 - n2 * label_mean**2  # ‖L‖²

@@ -13,6 +13,7 @@ def folds(e: Embeddings) -> Ints:
     """(N,) the fold of each row: the rows in canonical order, dealt out in turn, so that folds are stratified by class."""
     fold = np.empty(e.n, np.int64)
     projections = np.concatenate([x @ e.statistics.mean for x, _ in e.blocks()])
+    # the seed turns the deal: it changes the fold of a row, not which rows share one
     fold[canonical_order(projections, e.y)] = (np.arange(e.n) + e.seed) % FOLDS
     return fold
 
@@ -39,6 +40,7 @@ def linear_probe(e: Embeddings, *, ridge: float = 1.0) -> float:
     from scipy.linalg import cho_factor, cho_solve
 
     need_two_classes(e)
+    # two test samples in each fold
     if e.n < 2 * FOLDS:
         raise Abstain(f"needs at least {2 * FOLDS} samples, found {e.n}")
     s, fold = e.statistics, folds(e)
@@ -48,9 +50,11 @@ def linear_probe(e: Embeddings, *, ridge: float = 1.0) -> float:
         x = e.image[test].astype(np.float64)
         n = s.n - len(test)
         sums = s.sums.copy()
+        # unbuffered: several test rows can have the same class
         np.subtract.at(sums, e.y[test], x)
         counts = s.counts - np.bincount(e.y[test], minlength=len(s.counts))
         mean, target = sums.sum(0) / n, 2 * counts / n - 1  # means of X (D,) and Y (C,) over the training folds
+        # centred X'X of the training folds
         gram = s.gram - x.T @ x - n * np.outer(mean, mean)
         gram[np.diag_indices_from(gram)] += ridge
         try:
@@ -58,6 +62,8 @@ def linear_probe(e: Embeddings, *, ridge: float = 1.0) -> float:
         except np.linalg.LinAlgError:
             raise Abstain("the values are so large that the penalty is lost in rounding") from None
         # X'Y with Y = 2·onehot − 1, both centred
+        # X'(2O − 1) − n·m_X·m_Y', O the one-hot labels: 2·(class sums)' less the sum of all rows in each column
         weights = cho_solve(factor, 2 * sums.T - sums.sum(0)[:, None] - n * np.outer(mean, target))
+        # the intercept is the mean of Y, since both sides are centred
         correct += int((((x - mean) @ weights + target).argmax(1) == e.y[test]).sum())
     return correct / e.n

@@ -7,7 +7,7 @@ import numpy as np
 from scorers._contract import need_two_classes, scorer
 from scorers._embeddings import Abstain, Embeddings
 
-STEPS, TOLERANCE, TINY = 11, 1e-3, 1e-5
+STEPS, TOLERANCE, TINY = 11, 1e-3, 1e-5  # limit of steps; change of α/β that ends them; added to denominators
 
 
 @scorer(needs={"image", "labels"}, predicts={"accuracy": +1}, cite="you2021logme", cost="sums")
@@ -37,6 +37,7 @@ def logme(e: Embeddings, *, lost_terms: bool = False) -> float:
     n, d = e.n, e.d
     if not sigma.max() > 0:
         raise Abstain("all rows are zero")
+    # numerical rank of X'X
     nonzero = sigma > sigma.max() * max(n, d) * np.finfo(np.float64).eps
     sigma = np.where(nonzero, sigma, 0.0)
     z = vectors.T @ s.sums.T  # (D, C): V'X'Y
@@ -52,11 +53,13 @@ def logme(e: Embeddings, *, lost_terms: bool = False) -> float:
             gamma = float((sigma / (sigma + ratio)).sum())
             # N − γ, without cancellation
             residual_dimensions = n - int(nonzero.sum()) + float((ratio / (sigma[nonzero] + ratio)).sum())
-            m2 = float(((z[:, k] / (sigma + ratio)) ** 2).sum())
+            m2 = float(((z[:, k] / (sigma + ratio)) ** 2).sum())  # ‖m‖²
+            # ‖res‖² = outside + Σ (z²/σ)·((α/β)/(σ + α/β))²
             res2 = outside + float((inside[:, k] * (ratio / (sigma + ratio)) ** 2).sum())
             alpha, beta = gamma / (m2 + TINY), residual_dimensions / (res2 + TINY)
             if abs(alpha / beta - ratio) / ratio <= TOLERANCE:
                 break
+        # ln det(αI + βX'X)
         log_determinant = float(np.log(alpha + beta * sigma[nonzero] if lost_terms else alpha + beta * sigma).sum())
         evidence = d / 2 * math.log(alpha) + n / 2 * math.log(beta) - 0.5 * log_determinant
         total += (evidence - beta / 2 * res2 - alpha / 2 * m2 - n / 2 * math.log(2 * math.pi)) / n

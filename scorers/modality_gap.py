@@ -22,4 +22,5 @@ def modality_gap(e: Embeddings) -> float:
 
     Source: Liang et al., NeurIPS 2022.
     """
+    # every class text counts once, also that of a class without samples
     return float(np.linalg.norm(e.statistics.mean - e.text.astype(np.float64).mean(0)))

@@ -26,6 +26,7 @@ def ncc(e: Embeddings) -> float:
     s = e.statistics
     norms2 = (s.means**2).sum(1)
     # without x its class mean is (n·μ − x)/(n − 1), at distance ‖x − μ‖·n/(n − 1) from x
+    # a class of one sample gives 1/0, which no row reads: its distance is set below
     with np.errstate(divide="ignore"):
         stretch = (s.counts / (s.counts - 1)) ** 2
     correct = 0
@@ -33,6 +34,6 @@ def ncc(e: Embeddings) -> float:
         rows = np.arange(len(y))
         distance = (x**2).sum(1)[:, None] - 2 * x @ s.means.T + norms2  # (n, C), squared
         distance[rows, y] *= stretch[y]
-        distance[rows[s.counts[y] < 2], y[s.counts[y] < 2]] = np.inf
+        distance[rows[s.counts[y] < 2], y[s.counts[y] < 2]] = np.inf  # the only sample of a class counts as wrong
         correct += int((distance.argmin(1) == y).sum())
     return correct / e.n

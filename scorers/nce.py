@@ -30,5 +30,5 @@ def nce(e: Embeddings) -> float:
         np.add.at(counts, (e.y[rows], e.source_probs[rows].argmax(1)), 1)
     joint = counts / e.n
     conditional = counts / np.maximum(counts.sum(0), 1)  # p(y|z)
-    positive = counts > 0
+    positive = counts > 0  # 0·ln 0 = 0
     return float((joint[positive] * np.log(conditional[positive])).sum())

@@ -27,6 +27,7 @@ def _principal(e: Embeddings, randomised: bool) -> tuple[Floats, Floats]:
         axes, variances = pca.components_.T, pca.explained_variance_
     else:
         values, vectors = e.scatter_eigen
+        # eigenvalues ascend; variances over N−1, as scikit-learn gives them
         axes, variances = vectors[:, ::-1][:, :DIMENSIONS], values[::-1][:DIMENSIONS] / (e.n - 1)
         nonzero = values[::-1][:DIMENSIONS] > values[-1] * ROUNDING
         axes = np.where(nonzero, axes, 0)  # no discriminants of rounding errors
@@ -42,6 +43,7 @@ def _shrunk_axes(s: Statistics, shrink: float) -> Floats:
     from scipy.linalg import eigh
 
     within, total = shrunk(s.within / s.n, shrink), shrunk(s.scatter / s.n, shrink)
+    # eigenvectors with v'Wv = 1, eigenvalues ascending; C−1 is the rank of the between-class covariance unshrunk
     _, vectors = eigh(total - within, within)
     return np.asarray(vectors[:, ::-1][:, : len(s.counts) - 1])
 
@@ -52,9 +54,11 @@ def _plain_axes(s: Statistics, weights: Floats) -> Floats:
     `M'W⁻¹M` is the Gram matrix of the centred means M, weighted by the square roots of the class shares.
     """
     share = np.sqrt(s.counts / s.n)
-    centred = (weights - (weights @ s.counts / s.n)[:, None]) * share
+    centred = (weights - (weights @ s.counts / s.n)[:, None]) * share  # (D, C): W⁻¹M
     values, vectors = eigen(((s.means - s.mean) * share[:, None]) @ centred)
+    # centred means have rank at most C−1
     nonzero = values > values.max() * ROUNDING
+    # A = W⁻¹M·v/√λ, for which A'WA = I
     return np.asarray(centred @ (vectors[:, nonzero] / np.sqrt(values[nonzero])))
 
 
@@ -95,6 +99,7 @@ def ncti(e: Embeddings, *, pca: str = "published") -> dict[str, float]:
     posterior = softmax(low @ weights + offsets)  # (N, C)
     features = low @ (_shrunk_axes(s, shrink) if shrink > 1e-10 else _plain_axes(s, weights))
     features = features - features.mean(0)
+    # sums of the singular values of the posteriors (n_c, C) of each class
     nuclear = [float(np.linalg.norm(posterior[e.y == c], "nuc")) for c in range(len(e.classes))]
     return {
         "seli": float(np.linalg.norm(features, "nuc")),

@@ -22,7 +22,7 @@ def _reduced(e: Embeddings) -> tuple[Floats, Ints]:
     if not values[0] > 0:
         raise Abstain("all rows are equal")
     dimensions = int(np.searchsorted(np.cumsum(values**2), VARIANCE * (values**2).sum())) + 1
-    low = (left * values)[:, :dimensions]
+    low = (left * values)[:, :dimensions]  # (rows, dimensions)
     return low / low.std(), y
 
 
@@ -33,7 +33,9 @@ def _compute_scores(e: Embeddings, covariance: str) -> list[float]:
 
     need_two_classes(e)
     x, y = _reduced(e)
+    # rounded: k-means++ cannot seed two components on rows that differ by rounding alone
     distinct = len(np.unique(x.round(9), axis=0))
+    # fewer than half the rows
     components = min(PER_CLASS * len(e.classes), (len(x) - 1) // 2, distinct)
     if components < 2:
         raise Abstain(f"needs at least 5 samples that differ, found {distinct}")
@@ -47,6 +49,7 @@ def _compute_scores(e: Embeddings, covariance: str) -> list[float]:
             max_iter=STEPS,
         )
         with warnings.catch_warnings():
+            # the limit of steps is part of the definition
             warnings.simplefilter("ignore", ConvergenceWarning)
             posterior = mixture.fit(x).predict_proba(x)
         scores.append(leep(Embeddings(x, y, source_probs=posterior)))

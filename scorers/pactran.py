@@ -22,9 +22,11 @@ def _posterior(e: Embeddings, log_weights: Floats) -> tuple[Floats, float]:
     weights = np.exp(log_weights - highest)
     mass, relative = np.zeros_like(weights), 0.0
     for c, p in e.class_probs():
-        p += TINY
+        p += TINY  # `class_probs` yields copies
         norms = p @ weights[c]
+        # Σ_{i∈c} Q_iz, with Q_iz = P_iz·w_cz / norm_i
         mass[c] += weights[c] * (p.T @ (1 / norms))
+        # ln Q − ln P = ln w − ln norm; the first term is added below, from Y'Q alone
         relative -= float(np.log(norms).sum())
     return mass, relative + float((mass * (log_weights - highest)).sum())
 
@@ -32,7 +34,7 @@ def _posterior(e: Embeddings, log_weights: Floats) -> tuple[Floats, float]:
 def _fixed_point(e: Embeddings, alpha: float, log_weights: Callable[[Floats], Floats]) -> tuple[Floats, Floats, float]:
     """The prior's pseudo-counts (C,), the counts A (C, Z) after ten steps from Q = P, and the relative entropy of the last Q to P."""
     prior = alpha * e.statistics.counts / e.n + TINY
-    mass = np.zeros((len(e.classes), e.source_probs.shape[1]))
+    mass = np.zeros((len(e.classes), e.source_probs.shape[1]))  # Y'Q (C, Z), from Q = P
     for c, p in e.class_probs():
         mass[c] += p.sum(0)
     counts, relative = mass, 0.0
@@ -67,6 +69,7 @@ def pactran_dirichlet(e: Embeddings, *, alpha: float = 1.0) -> float:
 
     need_two_classes(e)
     prior, counts, relative = _fixed_point(e, alpha, lambda a: psi(a) - psi(a.sum(0)))
+    # the prior's term is the same for each of the Z source classes
     before = counts.shape[1] * (gammaln(prior.sum()) - gammaln(prior).sum())
     after = (gammaln(counts.sum(0)) - gammaln(counts).sum(0)).sum()
     return float(before - after - relative) / (e.n * len(e.classes))
@@ -128,7 +131,7 @@ def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0
     x, y = e.image[rows].astype(np.float64), e.y[rows]
     x -= x.mean(0)
     n, d, c = len(x), x.shape[1], len(e.classes)
-    onehot, decay = np.eye(c)[y], 1 / (lam * n)
+    onehot, decay = np.eye(c)[y], 1 / (lam * n)  # (rows, C), 1/(λN)
 
     def probabilities(flat: Floats) -> tuple[Floats, Floats]:
         """p (rows, C), and ln p of the own class (rows,); flat is W and b in one vector."""
@@ -140,6 +143,7 @@ def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         p, own = probabilities(flat)
+        # derivative of the mean cross-entropy by the logits; the biases have no penalty
         error, w = (p - onehot) / n, flat[: d * c]
         gradient = np.concatenate([(x.T @ error).ravel() + decay * w, error.sum(0)])
         return float(-own.mean() + 0.5 * decay * (w @ w)), gradient

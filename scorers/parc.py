@@ -10,6 +10,7 @@ MAX_ROWS = 500
 
 
 def _standardised(x: Floats) -> Floats:
+    # 1e-8 as in published code: a constant feature becomes 0
     return np.asarray((x - x.mean(0)) / (x.std(0) + 1e-8))
 
 
@@ -59,6 +60,7 @@ def parc(e: Embeddings, *, dimensions: int | None = 32, max_rows: int = MAX_ROWS
     if dimensions is not None:
         x = x - x.mean(0)
         left, values, _ = np.linalg.svd(x, full_matrices=False)
+        # centred rows have rank at most rows − 1
         x = (left * values)[:, : min(dimensions, len(x) - 1)]
         x = x * np.where((x**3).sum(0) < 0, -1, 1)
     features = _dissimilarity(_standardised(x))

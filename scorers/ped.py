@@ -14,9 +14,11 @@ def repulsion(means: Floats, radii: Floats, time: float, reach: float) -> Floats
     """(C, D) shift of each class: away from every other class that it overlaps with, along the line of their means."""
     difference = means[:, None] - means  # (C, C, D)
     distance = np.sqrt((difference**2).sum(2))  # (C, C)
-    force = np.maximum(reach * (radii[:, None] + radii) - distance, 0)
+    force = np.maximum(reach * (radii[:, None] + radii) - distance, 0)  # (C, C)
+    # ½·f·t², the path of a unit mass from rest, at most the overlap f
     length = np.minimum(0.5 * time**2 * force, force)
     with np.errstate(invalid="ignore", divide="ignore"):
+        # no direction to a class with the same mean, itself included
         direction = np.where(distance[:, :, None] > 0, difference / distance[:, :, None], 0)
     return np.asarray((length[:, :, None] * direction).sum(1))
 
@@ -48,14 +50,16 @@ def ped(e: Embeddings, *, time: float = 0.1, reach: float = 0.6, exit_ratio: flo
     s = e.statistics
     centre, scale = e.general[0].astype(np.float64), np.maximum(e.general[1].astype(np.float64), 1e-3)
     means = (s.means - centre) / scale
-    variance = np.maximum(s.squares / s.counts[:, None] - s.means**2, 0) / scale**2
+    variance = np.maximum(s.squares / s.counts[:, None] - s.means**2, 0) / scale**2  # (C, D), standardised
     radii, moved, first = np.sqrt(variance.sum(1)), np.zeros_like(means), 0.0
     for step in range(STEPS):
         shift = repulsion(means + moved, radii, time, reach)
         moved += shift
         length = float(np.linalg.norm(shift, axis=1).sum())
+        # the first step is the reference, not a candidate for the exit; no movement at all ends the steps too
         first = first or length
         if (length <= exit_ratio * first and step) or not length:
             break
+    # the centre cancels: a shift in standardised units is scale times as long in the rows
     separated = Embeddings(e.image + (moved * scale)[e.y], e.labels, block_rows=e.block_rows)
     return sfda(separated) if then == "sfda" else logme(separated)

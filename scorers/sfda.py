@@ -22,6 +22,7 @@ def discriminants(s: Statistics, shrink: float) -> tuple[Floats, Floats]:
     from scipy.linalg import cho_factor, cho_solve
 
     within = s.within / s.n
+    # a multiple of I makes S positive definite
     if shrink > 0:
         weights: Floats = cho_solve(cho_factor(shrunk(within, shrink)), s.means.T)
     else:
@@ -44,7 +45,7 @@ def _power_steps(matrix: Floats) -> float:
     x = y = matrix.sum(1)
     for _ in range(3):
         y = matrix @ x
-        y = y / max(float(np.linalg.norm(y)), 1e-300)
+        y = y / max(float(np.linalg.norm(y)), 1e-300)  # 1e-300: not 0/0
         x = matrix @ y
         x = x / max(float(np.linalg.norm(x)), 1e-300)
     return float(x @ matrix @ y)
@@ -84,13 +85,15 @@ def sfda(e: Embeddings, *, eigenvalue: str = "published") -> float:
         raise ValueError(f"eigenvalue is '{eigenvalue}'; give 'published' or 'exact'")
     within = require_within_spread(s)
     largest = _power_steps(within) if eigenvalue == "published" else float(np.linalg.eigvalsh(within)[-1])
+    # above 0 also where exp underflows
     shrink = max(float(np.exp(-5 * largest)), 1e-10)
     weights, offsets = discriminants(s, shrink)
     others = (s.means.sum(0) - s.means) / (len(s.means) - 1)  # (C, D): mean of the other class means
 
+    # not stored: each pass moves the rows again
     def challenged() -> Iterator[tuple[Floats, Ints]]:
         for x, y in e.blocks():
-            own = softmax(softmax(x @ weights + offsets))[np.arange(len(y)), y][:, None]
+            own = softmax(softmax(x @ weights + offsets))[np.arange(len(y)), y][:, None]  # p'_y (n, 1)
             yield own * x + (1 - own) * others[y], y
 
     weights2, offsets2 = discriminants(statistics(challenged(), len(e.classes)), shrink)

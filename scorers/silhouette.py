@@ -41,5 +41,6 @@ def silhouette(e: Embeddings) -> float:
         distance[rows, y] = np.inf
         b = distance.min(1)
         widest = np.maximum(a, b)
+        # 0 for the only sample of a class, and where a = b = 0
         total += float(np.where((n > 1) & (widest > 0), (b - a) / np.where(widest > 0, widest, 1), 0).sum())
     return total / e.n

@@ -28,6 +28,6 @@ def text_uniformity(e: Embeddings) -> float:
         raise Abstain("needs at least 2 classes, found 1")
     n_other = np.full(len(text), s.n)  # number of images of other classes, by class text
     n_other[e.classes] -= s.counts
-    total = text @ s.sums.sum(0)
-    total[e.classes] -= (text[e.classes] * s.sums).sum(1)
+    total = text @ s.sums.sum(0)  # (C,): Σ_i ⟨x_i, t_c⟩ over all images
+    total[e.classes] -= (text[e.classes] * s.sums).sum(1)  # less those of the own class
     return float((total / n_other).mean())

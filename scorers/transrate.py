@@ -13,6 +13,7 @@ EPSILON = 1e-4
 
 def _rate(blocks: Iterator[Floats], n: int, d: int) -> float:
     """`R(Z)` of n rows that come in blocks; from ZZ' (n, n) instead of Z'Z (D, D) where that is smaller."""
+    # logdet(I + Z'Z/(n·ε)) = logdet(I + ZZ'/(n·ε))
     if n < d:
         z = np.concatenate(list(blocks))
         gram = z @ z.T

@@ -28,6 +28,7 @@ def as_dict(board: Board, provenance: Provenance | None = None) -> dict[str, Any
 
 def _rows(board: Board) -> list[dict[str, Any]]:
     rows = {_key(row): row | {"per_group": {}} for row in board.rows.iter_rows(named=True)}
+    # the key of a row is unique, so that its groups and leads find it
     for *key, group, value in board.per_group.select(*KEY, "group", "value").iter_rows():
         rows[tuple(key)]["per_group"][group] = value
     for row in board.leads.iter_rows(named=True):
@@ -43,6 +44,7 @@ def _forgetting(board: Board) -> list[dict[str, Any]]:
     """A row per technique, with the scorers that predict its forgetting."""
     predictors: dict[str, list[Any]] = {}
     for row in board.predictors.iter_rows(named=True):
+        # in the order of the table, the largest absolute correlation first
         predictors.setdefault(row["technique"], []).append([row["scorer"], row["correlation"]])
     return [row | {"predicted_by": predictors.get(row["technique"], [])} for row in board.forgetting.to_dicts()]
 
@@ -51,6 +53,7 @@ def to_published_json(board: Board, provenance: Provenance | None = None) -> str
     """`as_dict` as JSON, one row per line so that versions can be compared."""
     rounded = _rounded(as_dict(board, provenance))
     meta, *rows = (
+        # JSON has no NaN; an undefined value is null
         json.dumps(part, sort_keys=True, ensure_ascii=False, allow_nan=False)
         for part in (rounded["meta"], *rounded["rows"])
     )
@@ -59,6 +62,7 @@ def to_published_json(board: Board, provenance: Provenance | None = None) -> str
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
+        # the last digits of a float64 differ between platforms
         return float(f"{value:.6g}")
     if isinstance(value, dict):
         return {str(name): _rounded(item) for name, item in value.items()}
@@ -67,6 +71,7 @@ def _rounded(value: Any) -> Any:
 
 def to_csv(board: Board, provenance: Provenance | None = None) -> str:
     """The rows of the board, each with the board's id and provenance."""
+    # blank without provenance, so that the columns are always the same
     origin = [
         board.id,
         *((provenance.date, provenance.software, _csv_cell(provenance.command)) if provenance else ("",) * 3),
@@ -84,5 +89,6 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, str) and value.startswith(FORMULA):
+        # a leading apostrophe marks a text in spreadsheets, which do not show it
         return "'" + value
     return "" if value is None else value

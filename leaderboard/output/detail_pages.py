@@ -57,6 +57,7 @@ def _definition(description: ScorerDescription) -> list[str]:
     if description.predicts:
         parts.append(f"<p>According to its authors, {escape(description.predicts)}.</p>")
     paragraphs = [" ".join(part.split()) for part in description.definition.split("\n\n")]
+    # a docstring starts with the summary, which is shown already
     rest = "".join(f"<p>{escape(part)}</p>" for part in paragraphs if part and part != description.summary)
     if rest:
         parts.append(f"<h2>Definition</h2>{rest}")
@@ -93,6 +94,7 @@ def _partials(board: Board, name: str) -> list[dict[str, str]]:
 
 def _extremes(board: Board, name: str) -> list[str]:
     """The tasks on which it orders the models best and worst, and the models for which it orders the tasks so."""
+    # one technique stands for all: full fine-tuning where it was measured
     technique = "full" if "full" in board.techniques else board.techniques[0]
     parts = []
     for axis, group in (("models", "task"), ("tasks", "model")):
@@ -100,7 +102,9 @@ def _extremes(board: Board, name: str) -> list[str]:
         rows = board.per_group.filter(pl.col("value").is_not_null(), **key)
         if len(rows) < MIN_GROUPS:
             continue
+        # by name where values are equal, so that the page is reproducible
         values = rows.sort("value", "group", descending=True).select("group", "value").rows()
+        # [:-4:-1]: the last three, from the end
         best, worst = (", ".join(f"{escape(g)} ({short(v)})" for g, v in some) for some in (values[:3], values[:-4:-1]))
         parts.append(f"<p>By {group} (gain under {escape(technique)}, r over {axis}): best {best}; worst {worst}.</p>")
     return parts
@@ -123,6 +127,7 @@ def task_page(board: Board, m: Measured, task: str, description: TaskDescription
 
 
 def _figure(label: str, png: bytes) -> str:
+    # inside the page, which needs no further file
     image = f'<img alt="" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
     return f"<li><figure>{image}<figcaption>{escape(label)}</figcaption></figure></li>"
 
@@ -133,6 +138,7 @@ def _gains(m: Measured, task: str) -> list[Mapping[str, str]]:
     techniques = [k for k in m.techniques if np.isfinite(m.values[k]["gain"][:, j]).any()]
     rows: list[Mapping[str, str]] = []
     for i, model in enumerate(m.models):
+        # the accuracy before does not depend on the technique: the first that is known
         before = next((m.before[k][i, j] for k in m.techniques if np.isfinite(m.before[k][i, j])), np.nan)
         row = {"model": escape(model), "zero-shot": _short(before)}
         rows.append(row | {f"gain, {k}": _short(m.values[k]["gain"][i, j]) for k in techniques})

@@ -25,7 +25,8 @@ def write_figures(folder: Path, board: Board, scores: pl.DataFrame, m: Measured)
     paths = []
     for technique in board.techniques:
         paths += _save(_intervals(board, technique), folder / f"{stem(technique)}-intervals")
-        best = board.ranking[technique]["gain"][:1]
+        best = board.ranking[technique]["gain"][:1]  # no name where nothing is ranked
+        # once where IIMM itself is the best
         for name in dict.fromkeys([*(["iimm"] if "iimm" in board.rows["scorer"] else []), *best]):
             if figure := _scatter(board, technique, name, arrays, m):
                 paths += _save(figure, folder / f"{stem(technique)}-score-{stem(name)}")
@@ -37,6 +38,7 @@ def _canvas(width: float, height: float) -> tuple[Any, Any]:
     import matplotlib
     from matplotlib.figure import Figure
 
+    # a fixed salt for the identifiers in SVG, random otherwise; a $ in a name starts no formula
     matplotlib.rcParams |= {"svg.hashsalt": "transferability-benchmark", "text.parse_math": False}
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(1, 2)
@@ -53,8 +55,10 @@ def _save(figure: Any, path: Path) -> list[Path]:
 
 def _intervals(board: Board, technique: str) -> Any:
     """Scores ordered by gain, their correlations with gain and with forgetting side by side."""
+    # y grows upwards: reversed, the best score is on top
     order = board.ranking[technique]["gain"][::-1]
     informative = set(board.informative(technique)["scorer"])
+    # inches: title and axis, and .19 a score
     figure, axes = _canvas(9, 1.2 + 0.19 * len(order))
     for ax, target in zip(axes, TARGETS, strict=True):
         rows = board.rows.filter(
@@ -63,7 +67,7 @@ def _intervals(board: Board, technique: str) -> Any:
         for row in rows.iter_rows(named=True):
             if row["scorer"] in order:
                 height = order.index(row["scorer"])
-                colour = "C1" if row["scorer"] in informative else "C0"
+                colour = "C1" if row["scorer"] in informative else "C0"  # orange, blue
                 ax.plot([row["low"], row["high"]], [height, height], color=colour, linewidth=1.5)
                 ax.plot(row["value"], height, "o", color=colour, markersize=3.5)
         ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
@@ -85,6 +89,7 @@ def _scatter(board: Board, technique: str, name: str, arrays: ScoreArrays, m: Me
             continue
         empty = False
         for i, model in enumerate(m.models):
+            # (tasks,); NaN is not drawn
             ax.plot(x[i], y[i], "o", markersize=3.5, label=model)
         if line := fitted_line(x, y):
             ax.plot(line["x"], line["y"], color="0.2", linewidth=1)

@@ -19,10 +19,13 @@ def number(estimate: Estimate | None) -> str:
 def short(value: float) -> str:
     """Two decimals, without the zero before the point, as papers print correlations."""
     text = f"{value:.2f}"
+    # also −0.00
     if float(text) == 0:
         return "0"
+    # below 1 only: 10.00 contains "0." too
     if abs(float(text)) < 1:
         text = text.replace("0.", ".", 1)
+    # U+2212, the minus sign, not a hyphen
     return text.replace("-", "−")
 
 

@@ -7,6 +7,7 @@ from leaderboard.board import Board
 from leaderboard.output.sections import Heading, Section, Text
 from leaderboard.output.tables import joined, tabulated
 
+# braces are doubled for `format`
 PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -40,7 +41,9 @@ def html_page(board: Board, content: Sequence[Section]) -> str:
             parts.append(f"<p>{html.escape(section.words)}</p>")
         else:
             caption = f"<caption>{html.escape(joined(section.title))}</caption>"
+            # tabulate escapes cells in this format, and has no captions
             body = tabulated(section, "html").replace("<table>", f"<table>\n{caption}", 1)
+            # focusable, so that a wide table scrolls by keyboard
             parts.append(f'<div class="table" tabindex="0">\n{body}\n</div>')
     title = html.escape(f"Board of {board.suite or 'scores'}")
     return PAGE.format(title=title, body="\n".join(parts))

@@ -11,6 +11,7 @@ WEB = Path(__file__).parent / "web"
 
 def stem(name: str) -> str:
     """A file name for any name: unsafe and upper-case characters are replaced, and a hash keeps different names apart."""
+    # lower case, since some file systems do not distinguish case
     plain = re.sub(r"[^a-z0-9_-]", "_", name.lower())[:60]
     return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
@@ -49,7 +50,9 @@ def table(caption: str, rows: Sequence[Mapping[str, str]], text_columns: Sequenc
 
 def paragraphs(markdown: str) -> str:
     """Paragraphs with bold, emphasis and code in Markdown as HTML."""
+    # escaped before the tags are put in; bold before emphasis, whose mark is part of that of bold
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(markdown), flags=re.S)
+    # an asterisk that no letter follows stands for itself
     text = re.sub(r"\*(\w[^*]*?)\*", r"<em>\1</em>", text)
     text = re.sub(r"`(.+?)`", r"<code>\1</code>", text)
     return "\n".join(f"<p>{part}</p>" for part in text.split("\n\n"))

@@ -28,6 +28,7 @@ def latex(content: Sequence[Section]) -> str:
         if isinstance(section, Table):
             parts.append(_table(section))
         else:
+            # comments: the paper has its own text around the tables
             words = section.words if isinstance(section, Text) else joined(section.parts)
             parts.append("% " + " ".join(words.split()))
     return "\n\n".join(parts) + "\n"
@@ -40,11 +41,13 @@ def _table(table: Table) -> str:
     )
     body = tabulated(Table("", rows, tuple(_escape(head) for head in table.left)), "latex_raw")
     for rule in ("top", "mid", "bottom"):
+        # tabulate prints three equal rules, in this order; each round replaces the first that is left
         body = body.replace(r"\hline", rf"\{rule}rule", 1)
     return f"\\begin{{table}}\n\\caption{{{_escape(joined(table.title))}}}\n{body}\n\\end{{table}}"
 
 
 def _escape(text: str) -> str:
+    # special characters first: the signs become commands, whose $ and \ are not escaped
     text = "".join(TEX_ESCAPES.get(c, c) for c in " ".join(text.split()))
     text = re.sub("|".join(TEX), lambda match: TEX[match[0]], text)
     return re.sub(r"[^\x20-\u017e]", "?", text)  # characters that TeX's default fonts do not have

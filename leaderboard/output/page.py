@@ -42,7 +42,9 @@ def write_page(
     for subfolder in ("scorers", "tasks"):
         (inner / subfolder).mkdir(parents=True, exist_ok=True)
     _copy_libraries(inner)
+    # JSON has no NaN, which would break the script
     data = json.dumps(page_data(board, ScoreArrays(scores, m), m), ensure_ascii=False, allow_nan=False)
+    # a script, since a page opened from disk cannot fetch a file of JSON
     _write(inner / "data.js", f"const BOARD = {data};\n")
     names = sorted(board.rows["scorer"].unique())
     for name in names:
@@ -100,6 +102,7 @@ def _index(board: Board, names: Sequence[str], provenance: Provenance) -> str:
 
 def lead(board: Board) -> str:
     """The result of the board in two sentences."""
+    # one technique stands for all: full fine-tuning where it was measured
     technique = "full" if "full" in board.techniques else board.techniques[0]
     target = "gain" if board.ranking[technique]["gain"] else "accuracy"
     ranking = board.ranking[technique][target]
@@ -115,7 +118,9 @@ def lead(board: Board) -> str:
 
 def _informative(board: Board, technique: str) -> str:
     """The number and the names of the scores that are informative beyond the accuracy before."""
+    # informative means beyond the baselines, which are not counted
     partials = board.partials.filter(~pl.col("scorer").is_in(BASELINES), technique=technique, axis="tasks")
+    # a score without an interval was not tested: the others are the denominator
     with_interval = partials.filter(pl.col("partial").struct.field("low").is_not_null())
     if with_interval.is_empty():
         return "These measurements are too few to tell which scores are informative beyond the accuracy before."

@@ -57,6 +57,7 @@ def _rows(board: Board, names: Sequence[str]) -> list[list[float | None]]:
         for column, texts in numbered.items()
     ]
     table = board.rows.select(*keys, "value", "low", "high", "holm", "ceiling", "coverage")
+    # five digits keep the file small
     return [[*row[:5], *(None if v is None else float(f"{v:.5g}") for v in row[5:])] for row in table.iter_rows()]
 
 
@@ -83,7 +84,7 @@ def _points(board: Board, arrays: ScoreArrays, m: Measured) -> dict[str, dict[st
             if not np.isfinite(y).any():
                 continue
             measured[f"{k}/{t}"] = _nested(y)
-            for i, x in enumerate(arrays.table(technique, target)):
+            for i, x in enumerate(arrays.table(technique, target)):  # x, y (models, tasks)
                 scores[f"{i}/{k}/{t}"] = _nested(x)
                 if line := fitted_line(x, y):
                     fits[f"{i}/{k}/{t}"] = line
@@ -95,6 +96,7 @@ def _shared(scores: dict[str, Any], count: int) -> dict[str, Any]:
     shared: dict[str, Any] = {}
     for i in range(count):
         own = {key: values for key, values in scores.items() if key.startswith(f"{i}/")}
+        # as JSON, since lists have no hash
         equal = len({json.dumps(values) for values in own.values()}) == 1
         shared |= {f"{i}": next(iter(own.values()))} if equal else own
     return shared

@@ -25,6 +25,7 @@ def render(board: Board, form: str, measures: Sequence[str] | None = None, prove
     """
     if form not in FORMATS:
         raise ValueError(f"format '{form}' is not known; known: {', '.join(FORMATS)}")
+    # data formats have the numbers, not the sections
     if form == "json":
         return to_published_json(board, provenance)
     if form == "csv":
@@ -41,7 +42,9 @@ def render(board: Board, form: str, measures: Sequence[str] | None = None, prove
 
 def escaped(name: str) -> str:
     """A name as Markdown text, whatever characters it has."""
+    # a line break would end the row of a table
     one_line = " ".join(name.split())
+    # entities for HTML's own characters, and for those that end a cell or a span of code
     return re.sub(
         r"([\\`*_\[\]|<>&])", lambda match: f"&#{ord(match[1])};" if match[1] in "<>&|`" else "\\" + match[1], one_line
     )

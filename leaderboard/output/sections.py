@@ -74,6 +74,7 @@ def _technique(board: Board, technique: str, measures: Sequence[str]) -> Iterato
             yield Text(_sentence(facts))
     for target, names in board.ranking[technique].items():
         rows = board.rows.filter(technique=technique, target=target)
+        # a table only where at least one value is defined
         if rows["value"].null_count() < len(rows):
             yield from _target(board, technique, target, measures)
         elif names:
@@ -129,10 +130,12 @@ def _target(board: Board, technique: str, target: str, measures: Sequence[str]) 
         if first is not None:
             cells["p"] = p_value(first["holm"])
         if further:
+            # coverage and constancy are the same on every axis
             any_row = first or next(row for row in index.values() if row["scorer"] == name)
             cells |= further.cells(any_row, over_tasks=first is not None)
         lines.append(cells)
     yield Table((f"{TITLES[target]}, ", Name(technique)), tuple(lines), ("scorer",))
+    # a property of the measurements: the same for every scorer
     ceilings = {(row["axis"], row["measure"]): row["ceiling"] for row in index.values()}
     top = [f"{head} {short(ceilings[place])}" for head, place in columns.items() if ceilings.get(place) is not None]
     if top:
@@ -143,6 +146,7 @@ def _columns(rows: pl.DataFrame, target: str, measures: Sequence[str]) -> dict[s
     """Heading to (axis, measure)."""
     axes = [axis for axis in AXES if axis in rows["axis"]]
     columns = {f"{SYMBOLS[measure]} {AXIS_LABELS[axis]}": (axis, measure) for measure in measures for axis in axes}
+    # a choice of model, hence over models only; accuracy in fractions
     if target == "accuracy" and "models" in axes:
         columns |= {"rel@1": ("models", "rel@1"), "regret": ("models", "regret@1")}
     return columns
@@ -153,6 +157,7 @@ class _GainColumns:
 
     def __init__(self, board: Board, technique: str) -> None:
         partials = board.partials.filter(technique=technique, axis="tasks")
+        # the first column of the table, r over tasks
         leads = board.leads.filter(
             technique=technique, target="gain", axis="tasks", measure="pearson", baseline="headroom"
         )

@@ -17,4 +17,5 @@ def tabulated(table: Table, form: str, escape: Callable[[str], str] = str) -> st
 
     rows = [{head: joined(cell, escape) for head, cell in row.items()} for row in table.rows]
     aligned = ["left" if head in table.left else "right" for head in rows[0]]
+    # texts stay as they are: a name such as 1e3 is no number
     return str(tabulate(rows, "keys", tablefmt=form, disable_numparse=True, colalign=aligned))
