@@ -23,6 +23,8 @@ class BenchmarkError(Exception):
     def __init__(self, problem: str, remedy: str = "") -> None:
         # a question mark already ends its sentence
         separator = " " if problem.endswith("?") else "; "
+        # a name or a value from a file may contain a line end
+        problem, remedy = ("\\n".join(text.splitlines()) for text in (problem, remedy))
         # one argument only: exceptions are rebuilt from `args` when a worker process returns them
         super().__init__(f"{problem}{separator}{remedy}" if remedy else problem)
         self.problem, self.remedy = problem, remedy

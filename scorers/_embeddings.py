@@ -36,6 +36,10 @@ NEEDS = {
 class EmbeddingsError(ValueError):
     """Inconsistent embeddings: a wrong shape or type, a value that is not finite, a label outside the classes."""
 
+    def __init__(self, message: str) -> None:
+        # a name from a file may contain a line end
+        super().__init__("\\n".join(message.splitlines()))
+
 
 class Abstain(Exception):
     """The score is not defined on these embeddings; the message is the reason, in one line."""

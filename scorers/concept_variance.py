@@ -31,7 +31,7 @@ def concept_variance(e: Embeddings, *, alpha: float = 2.0) -> float:
 
     Abstains: on one class, equal rows, or where all weights vanish.
 
-    Cost: `O(rows²·D)`, in blocks. Above 3,000 rows a seeded class-balanced sample, its size in component `rows`.
+    Cost: `O(rows²·D)`, in blocks. Above 3,000 rows a seeded sample, stratified by class, its size in component `rows`.
 
     Source: Singh et al., 2025.
     """

@@ -14,6 +14,7 @@ def sparsemax(z: Floats) -> Floats:
     ranks = np.arange(1, len(z) + 1)
     # the support is the ranks k with 1 + k·z₍ₖ₎ > Σ_{j≤k} z₍ⱼ₎
     support = 1 + ranks * descending > np.cumsum(descending)
+    support[0] = True  # true of any z, but lost to rounding where 1 + z = z
     k = int(ranks[support][-1])
     # max(z − τ, 0) with the threshold τ = (Σ_{j≤k} z₍ⱼ₎ − 1)/k
     return np.asarray(np.maximum(z - (descending[:k].sum() - 1) / k, 0))

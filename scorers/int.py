@@ -29,7 +29,7 @@ def int_(e: Embeddings) -> float:
 
     Abstains: on one class, or a row of zeros.
 
-    Cost: `O(rows²·D)`, in blocks. Above 5,000 rows a seeded class-balanced sample, its size in component `rows`.
+    Cost: `O(rows²·D)`, in blocks. Above 5,000 rows a seeded sample, stratified by class, its size in component `rows`.
 
     Source: Singh et al., 2025.
     """

@@ -29,7 +29,7 @@ def knn(e: Embeddings) -> float:
 
     Abstains: on one class.
 
-    Cost: `O(rows²·D)`, in blocks. Above 10,000 rows a seeded class-balanced sample, its size in component `rows`.
+    Cost: `O(rows²·D)`, in blocks. Above 10,000 rows a seeded sample, stratified by class, its size in component `rows`.
 
     Source: Renggli et al., CVPR 2022.
     """

@@ -80,7 +80,7 @@ def nleep(e: Embeddings, *, covariance: str = "diag") -> float:
 
     Abstains: on one class, or fewer than 5 samples that differ.
 
-    Cost: `O(rows·D·min(rows, D))` and three fits. Above 2,000 rows a seeded class-balanced sample, its size in component `rows`.
+    Cost: `O(rows·D·min(rows, D))` and three fits. Above 2,000 rows a seeded sample, stratified by class, its size in component `rows`.
 
     Source: Li et al., CVPR 2021.
     """

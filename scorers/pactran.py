@@ -120,7 +120,7 @@ def pactran_gaussian(e: Embeddings, *, lam: float = 1.0, variance: float = 100.0
 
     Abstains: on one class.
 
-    Cost: `O(rows·D·C)` a step. Above 2,000 rows a seeded class-balanced sample, its size in component `rows`.
+    Cost: `O(rows·D·C)` a step. Above 2,000 rows a seeded sample, stratified by class, its size in component `rows`.
 
     Source: Ding et al., ECCV 2022.
     """

@@ -46,7 +46,7 @@ def parc(e: Embeddings, *, dimensions: int | None = 32, max_rows: int = MAX_ROWS
 
     Abstains: on one class, a sample without variance over its dimensions, or samples that are all equally dissimilar.
 
-    Cost: `O(rows²·D)`. Above 500 rows a seeded class-balanced sample, its size in component `rows`.
+    Cost: `O(rows²·D)`. Above 500 rows a seeded sample, stratified by class, its size in component `rows`.
 
     Source: Bolya, Mittapalli, Hoffman, NeurIPS 2021.
     """

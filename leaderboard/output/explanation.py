@@ -19,7 +19,7 @@ Gain is after − before, so every score that measures *before* correlates with 
 negative by construction, since each task is left out of its own mean: read it over models). **Lead over headroom** is the difference of the first
 column to that of `headroom`, with an asterisk where its interval excludes zero. **r given before** is the partial correlation over tasks of score and gain given
 the accuracy before, which is the same for gain and for the accuracy after; its asterisk marks an *informative* score: the p value of that interval,
-adjusted by Holm, is below .05, and the partial correlation of ranks has the same sign (a score that restates headroom is never informative; one that
+adjusted by Holm, is below .05, and the interval of the partial correlation of ranks lies on the same side of 0 (a score that restates headroom is never informative; one that
 measures the accuracy before on other samples may be informative for that reason alone). **Regret** is the accuracy lost by choosing for each task
 the model with the highest score, **rel@1** the accuracy of that model as a share of the best. **Covers** is the share of (model, task) pairs with a
 score; **ms** is the mean time of one score, without the statistics that scores share. The pool of models itself: its **dispersion** is 0 where the

@@ -97,7 +97,8 @@ def _scatter(board: Board, technique: str, name: str, arrays: ScoreArrays, m: Me
         ax.set_title(f"r over tasks {number(board.find(name, technique, target, 'tasks', 'pearson'))}", fontsize=9)
     if empty:
         return None
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=7)
+    # a model may be drawn on some of the axes only
+    by_label = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(by_label.values(), by_label.keys(), loc="outside lower center", ncols=4, fontsize=7)
     figure.suptitle(f"{name} under {technique}")
     return figure

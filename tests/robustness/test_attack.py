@@ -5,6 +5,7 @@
 
 import io
 import json
+import logging
 import os
 import random
 import signal
@@ -234,16 +235,23 @@ def limited(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("kind", TARGETS)
+def outcome(reader: Callable[[Path], object], path: Path) -> str:
+    """ "read", or the message of a refusal. Other exceptions are passed on."""
+    try:
+        with limited(SECONDS):
+            return "read" if reader(path) is not None else "a miss"
+    except TimeoutError:
+        raise
+    except ONE_LINE as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("kind", sorted(set(TARGETS) - {"board to cite", "board to check", "notes"}))
 def test_intact_files_are_read(kind: str, tmp_path: Path) -> None:
-    """Otherwise the attack below would only test a first check."""
+    """Otherwise the attack below would only test a first check. The kinds left out refer to other files, which are not there."""
     name, body, reader = TARGETS[kind]
     (tmp_path / name).write_bytes(body)
-    try:
-        reader(tmp_path / name)
-    except ONE_LINE as error:
-        # these refer to other files, which are not there
-        assert kind in ("board to cite", "board to check", "notes"), error
+    assert outcome(reader, tmp_path / name) == "read"
 
 
 @pytest.mark.slow
@@ -251,22 +259,21 @@ def test_intact_files_are_read(kind: str, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_end_in_success_or_in_one_line(kind: str, tmp_path: Path) -> None:
     name, intact, reader = TARGETS[kind]
-    rng, outcomes = random.Random(f"{SEED}/{kind}"), Counter[str]()
+    rng, outcomes = random.Random(f"{SEED}/{kind}"), Counter[bool]()
+    logging.getLogger("benchmark.cache").setLevel(logging.ERROR)
     for number in range(max(1, INPUTS // len(TARGETS))):
         body = damage(intact, rng)
         (tmp_path / name).write_bytes(body)
         try:
-            with limited(SECONDS):
-                reader(tmp_path / name)
-            outcomes["read"] += 1
-        except ONE_LINE as error:
-            assert not isinstance(error, TimeoutError), f"input {number}: {error}"
-            assert "\n" not in str(error), f"input {number}: {error}"
-            outcomes["refused"] += 1
+            result = outcome(reader, tmp_path / name)
         except Exception as error:
             (tmp_path / f"input-{number}").write_bytes(body)
             pytest.fail(f"{kind}, input {number} ({tmp_path / f'input-{number}'}): {type(error).__name__}: {error}")
-    assert outcomes["refused"] > 0
+        assert "\n" not in result, f"input {number}"
+        # a cached array is never wrong: damage that does not show would be a miss, too
+        assert kind != "cache" or result == "a miss" or body == intact, f"input {number}"
+        outcomes[result == "read"] += 1
+    assert outcomes[False] > 0
 
 
 @pytest.mark.slow
