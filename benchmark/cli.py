@@ -4,6 +4,7 @@ Results go to stdout; progress, warnings and errors to stderr.
 """
 
 import argparse
+import io
 import logging
 import os
 import shlex
@@ -94,6 +95,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal without Unicode gets escapes, not an error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    # a closed stream is None
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     args = build_parser().parse_args(argv)
     args.command_line = shlex.join([*PROGRAM.split(), *(sys.argv[1:] if argv is None else argv)])
     configure_logging(quiet=args.quiet, debug=args.debug)

@@ -146,8 +146,23 @@ class Encoder:
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """(len(texts), L) token numbers, on the device."""
-        tokens: torch.Tensor = self.tokenizer(list(texts)).to(self.device)
-        return tokens
+        tokens: torch.Tensor = self.tokenizer(list(texts))
+        highest, known = int(tokens.max()), self._vocabulary
+        if known is not None and highest >= known:
+            raise InputError(
+                f"model '{self.spec.name}': its tokenizer gives token {highest}, but its text tower has {known} tokens",
+                "add its vocabulary to the suite file as `bpe`, or put its tokenizer beside its weights",
+            )
+        return tokens.to(self.device)
+
+    @property
+    def _vocabulary(self) -> int | None:
+        """Number of tokens of the text tower; None where its embedding of tokens is not found."""
+        for name, module in self.model.named_modules():
+            # open_clip's own text towers, and those of transformers
+            if name.rpartition(".")[2] in ("token_embedding", "word_embeddings", "embed_tokens"):
+                return int(module.num_embeddings)
+        return None
 
     def encode(self, images: NDArray[np.uint8] | Sequence[Item]) -> dict[str, NDArray[np.float32]]:
         """`image` (N, D), and for a vision-only model with a classifier `source` (N, Z) posteriors and `energy` (N,)."""

@@ -42,8 +42,17 @@ def _load_open_clip(model: Model) -> Loaded:
     module, preprocess = open_clip.create_model_from_pretrained(
         name, pretrained=str(model.weights) if model.weights else tag, force_quick_gelu=quick_gelu, weights_only=True
     )
-    tokenizer = open_clip.get_tokenizer(name, **({"bpe_path": str(model.bpe)} if model.bpe else {}))
-    return module, preprocess, tokenizer
+    return module, preprocess, _load_tokenizer(name, {"bpe_path": str(model.bpe)} if model.bpe else {})
+
+
+def _load_tokenizer(name: str, options: dict[str, str]) -> Any:
+    import open_clip
+
+    try:
+        # said outright: without it transformers asks the user whether to run the code of a repository
+        return open_clip.get_tokenizer(name, trust_remote_code=False, **options)
+    except TypeError:  # open_clip's own tokenizers have no such option
+        return open_clip.get_tokenizer(name, **options)
 
 
 def _load_timm(model: Model) -> Loaded:
