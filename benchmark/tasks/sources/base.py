@@ -14,7 +14,7 @@ from benchmark.errors import CardError, InputError
 from benchmark.files import user_folder
 from benchmark.tasks.cards import Card
 
-Labels = NDArray[np.int64]
+Labels = NDArray[np.int64]  # (N,)
 Report = Callable[[str], None]  # takes one line of progress
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 MAX_IMAGE_BYTES = 64 * 2**20  # of one encoded image
@@ -91,6 +91,7 @@ def read_image(item: Item) -> Any:
         if isinstance(item, LazyImage):
             return _check_size(item.open()).convert("RGB")
         with Image.open(item if isinstance(item, Path) else io.BytesIO(_read_bytes(item))) as image:
+            # the header contains the size, so it is checked before any pixel is decoded
             return _check_size(image).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as problem:
         raise InputError(f"{_name(item)}: cannot be read as an image ({problem})", "fix or remove it") from None

@@ -47,7 +47,7 @@ def _download(url: str, path: Path, report: Report, pause: float) -> None:
     for attempt in range(TRIES):
         if attempt:
             report(f"fetch: {url}: {problem}; try {attempt + 1} of {TRIES}")
-            time.sleep(pause * 2 ** (attempt - 1))
+            time.sleep(pause * 2 ** (attempt - 1))  # 1, 2, 4, 8 seconds with the default pause
         try:
             _append_rest(url, partial)
             os.replace(partial, path)
@@ -82,7 +82,9 @@ def _append_rest(url: str, partial: Path) -> None:
         with partial.open("ab" if resumed else "wb") as file:
             while block := answer.read1(BLOCK):  # read1 returns what has arrived, so a broken connection loses nothing
                 file.write(block)
+    # Content-Length of a range is the length of the rest
     received = partial.stat().st_size - (start if resumed else 0)
+    # a connection closed early ends the loop like a complete file
     if length is not None and received != int(length):
         raise _IncompleteError(f"received {received} of {length} bytes")
 

@@ -18,6 +18,7 @@ LAYOUT = (
 
 def _read_array(path: Path, name: str) -> NDArray[np.generic]:
     try:
+        # object arrays are pickles, which can run code
         with np.load(path, allow_pickle=False) as file:
             return np.atleast_1d(file[name])
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as problem:
@@ -31,6 +32,7 @@ def _parts(path: Path) -> dict[str, str]:
             names = set(file.files)
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as problem:
         raise InputError(f"{path}: cannot be read ({problem}); {LAYOUT}") from None
+    # one pair of arrays for all splits
     if "images" in names:
         return {"all": ""}
     parts = {split: f"{split}_" for split in SPLITS if f"{split}_images" in names}
