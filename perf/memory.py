@@ -1,8 +1,9 @@
-"""Peak memory and time of the closed-form scores on memory-mapped files beside the size of the files, for growing N.
+"""Measure peak memory and run time of the closed-form scorers on memory-mapped embeddings, for increasing numbers of rows.
 
 python perf/memory.py [--d 512] [--sources 100] [--rows 100000 200000 400000]
 
-Private memory (RssAnon) is what the process holds itself; pages of the mapped file are the system's to take back.
+The reported memory is private memory (RssAnon of /proc/self/status, Linux only). Pages of the mapped files are not included, since the
+operating system can reclaim them at any time.
 """
 
 import argparse
@@ -47,6 +48,7 @@ def main() -> None:
     for n in args.rows:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
+            # float16 (N, D), written block by block, since it may not fit into memory
             image = np.lib.format.open_memmap(folder / "image.npy", "w+", "f2", (n, args.d))
             for start in range(0, n, 50_000):
                 image[start : start + 50_000] = rng.normal(size=(min(50_000, n - start), args.d))
@@ -59,15 +61,16 @@ def main() -> None:
             np.save(folder / "labels.npy", np.arange(n) % 100)
             np.save(folder / "logit_scale.npy", np.array(20.0))
             np.save(folder / "text.npy", rng.normal(size=(100, args.d)).astype("f4"))
-            size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20
+            size = sum(file.stat().st_size for file in folder.iterdir()) / 2**20  # MiB
+            # a process of its own: peak memory never falls within one
             done = subprocess.run(
                 [sys.executable, "-c", CODE, name, SCORERS], check=True, capture_output=True, text=True
             )
-            peak, spent = map(float, done.stdout.split())
+            peak, spent = map(float, done.stdout.split())  # MiB, seconds
             lines.append([n, f"{size:.0f}", f"{peak:.0f}", f"{spent:.1f}", f"{spent / n * 1e6:.1f}"])
     print(
         tabulate(
-            lines, ["rows", "files, MiB", "private memory at most, MiB", "seconds", "µs per row"], disable_numparse=True
+            lines, ["rows", "files, MiB", "peak private memory, MiB", "seconds", "µs per row"], disable_numparse=True
         )
     )
 

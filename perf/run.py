@@ -1,8 +1,9 @@
-"""`run --scorers all` on the pocket suite, cold and warm, and the short commands, as whole processes.
+"""Benchmark commands as whole processes: `run --scorers all` with an empty and a filled cache, and the short commands.
 
 python perf/run.py [--jobs 2]
 
-The floor of the short commands is a Python that does nothing; that of a warm run is one that imports numpy and scipy.stats.
+Times are reported in seconds and as multiples of a floor: the start of the Python interpreter for the short commands, the import of
+numpy and scipy.stats for `run`.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from tabulate import tabulate
 
 
 def seconds(words: list[str], folder: str, rounds: int) -> float:
-    """The median of `rounds` runs."""
+    """Median run time of a Python process with these arguments, over `rounds` runs."""
+    # an empty cache at first, shared by all runs
     environment = {**os.environ, "BENCHMARK_CACHE": os.path.join(folder, "cache")}
     found = []
     for _ in range(rounds):
@@ -36,8 +38,9 @@ def main() -> None:
         imports = seconds(["-c", "import numpy, scipy.stats"], folder, 5)
         run = [*bench, "run", "--scorers", "all", "--jobs", args.jobs, "--quiet"]
         lines = [
-            ["run --scorers all, cold", seconds(run, folder, 1), imports],
-            ["the same, warm", seconds(run, folder, 5), imports],
+            # one round only, as it fills the cache for the next line
+            ["run --scorers all, empty cache", seconds(run, folder, 1), imports],
+            ["run --scorers all, filled cache", seconds(run, folder, 5), imports],
         ]
         for words in (
             ["--help"],
@@ -49,8 +52,12 @@ def main() -> None:
         ):
             lines.append([" ".join(words), seconds([*bench, *words], folder, 5), floor])
     table = [[name, f"{s:.2f}", f"{s / unit:.1f}"] for name, s, unit in lines]
-    print(tabulate(table, ["command", "seconds", "floors"], disable_numparse=True, colalign=("left", "right", "right")))
-    print(f"\nfloors: an idle Python {floor:.3f} s; importing numpy and scipy.stats {imports:.3f} s")
+    print(
+        tabulate(
+            table, ["command", "seconds", "times floor"], disable_numparse=True, colalign=("left", "right", "right")
+        )
+    )
+    print(f"\nfloors: start of Python {floor:.3f} s, import of numpy and scipy.stats {imports:.3f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What tests share: where the reference material lies, small embeddings, and a suite small enough to fine-tune within seconds."""
+"""Shared fixtures: the reference material, random embeddings, and a suite that fine-tunes within seconds."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ SHARED = ROOT.parent / "shared"
 @pytest.fixture(scope="session")
 def shared() -> Path:
     if not SHARED.is_dir():
-        pytest.skip("the reference material (../shared) is not here")
+        pytest.skip("requires the reference material in ../shared")
     return SHARED
 
 
 @pytest.fixture
 def random_embeddings() -> Callable[..., Embeddings]:
-    """Unit rows around class centres, unit class texts, a posterior and a scale; everything a scorer may need."""
+    """A factory of random embeddings with every input that a scorer may need. Image and text embeddings have unit norm."""
 
     def make(n: int = 80, d: int = 70, classes: int = 4, seed: int = 0, **more: object) -> Embeddings:
         rng = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ SMALL_TASKS = {
 
 @pytest.fixture(scope="session")
 def small_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The path of a suite of two pocket models and five small tasks, without a ledger."""
+    """Path of a suite of two pocket models and five small tasks, without a ledger."""
     from benchmark.pocket.families import BPE, WEIGHTS
 
     folder = tmp_path_factory.mktemp("suite")
@@ -97,7 +97,7 @@ def small_suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def measured(small_suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the small suite with its ledger, and the cache that measuring filled, in one folder."""
+    """A folder with a copy of the small suite, its measured ledger, and the cache that the measurement filled."""
     folder = tmp_path_factory.mktemp("measured")
     shutil.copytree(small_suite.parent, folder, dirs_exist_ok=True)
     from benchmark.finetuning.measure import measure
@@ -110,7 +110,7 @@ def measured(small_suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture
 def own(measured: Path, tmp_path: Path) -> Path:
-    """The measured suite, in a folder of the test's own."""
+    """A copy of the measured suite that a test may modify."""
     folder = tmp_path / "own"
     shutil.copytree(measured, folder)
     return folder
@@ -118,7 +118,7 @@ def own(measured: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pictures() -> Callable[..., Path]:
-    """Write a folder of plain images, one sub-folder per class."""
+    """A function that writes a folder of single-colour images, with one sub-folder per class."""
     from PIL import Image
 
     def write(root: Path, classes: tuple[str, ...] = ("cat", "old_dog"), each: int = 12) -> Path:
@@ -133,7 +133,7 @@ def pictures() -> Callable[..., Path]:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m benchmark ...` in an empty folder with a cache of its own."""
+    """A function that runs `python -m benchmark ...` in an empty folder with a separate cache."""
 
     def run(*words: object, cache: Path = tmp_path / "cache", timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -18,8 +18,8 @@ from leaderboard.statistics.axes import leave_one_out, move_axis, over_groups
 from leaderboard.statistics.intervals import MIN_CLUSTERS, estimate
 
 Floats = NDArray[np.float64]
-RUNS, DRAWS = 1000, 999
-SIZES = ((8, 24), (5, 20), (3, 19), (10, 8), (11, 11), (40, 8), (8, 6), (5, 6))
+RUNS, DRAWS = 1000, 999  # simulated tables per setting, bootstrap resamples per table
+SIZES = ((8, 24), (5, 20), (3, 19), (10, 8), (11, 11), (40, 8), (8, 6), (5, 6))  # (models, tasks)
 RHO = (0.0, 0.5, 0.9)
 EFFECTS = {
     "tasks": (0.6, 0.0),
@@ -31,9 +31,10 @@ OUT = Path(__file__).resolve().parent.parent / "leaderboard" / "coverage.csv"
 
 def tables(rng: np.random.Generator, models: int, tasks: int, axis: str, rho: float) -> tuple[Floats, Floats]:
     """(RUNS, models, tasks) scores and gains."""
-    of_task, of_model = EFFECTS[axis]
+    of_task, of_model = EFFECTS[axis]  # shares of the variance
     x, y = np.zeros((2, RUNS, models, tasks))
     for shape, share in (((1, tasks), of_task), ((models, 1), of_model), ((models, tasks), 1 - of_task - of_model)):
+        # y = rho x + sqrt(1 - rho^2) e has correlation rho with x, effect by effect, so their sums have it too
         a, b = np.sqrt(share) * rng.normal(size=(2, RUNS, *shape))
         x, y = x + a, y + rho * a + np.sqrt(1 - rho**2) * b
     return x, y
@@ -42,7 +43,9 @@ def tables(rng: np.random.Generator, models: int, tasks: int, axis: str, rho: fl
 def truth(measure: str, rho: float, points: int, values: Floats) -> float:
     """The value that a measure of so many normal points estimates; Spearman's expectation depends on their number."""
     if measure == "spearman":
+        # 6 / (pi (n + 1)) (arcsin rho + (n - 2) arcsin(rho / 2)); the limit is 6 / pi arcsin(rho / 2)
         return float(6 / np.pi / (points + 1) * (np.arcsin(rho) + (points - 2) * np.arcsin(rho / 2)))
+    # Kendall: tau = 2 / pi arcsin rho
     return float({"pearson": rho, "kendall": 2 / np.pi * np.arcsin(rho)}.get(measure, np.nanmean(values)))
 
 
@@ -51,18 +54,19 @@ def jackknife(x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats, Fl
     keep, clusters = leave_one_out(*x.shape[1:], axis)
     parts = [
         correlation.correlations(move_axis(axis, a), move_axis(axis, b), keep)
-        for a, b in zip(np.split(x, 20), np.split(y, 20), strict=True)
+        for a, b in zip(np.split(x, 20), np.split(y, 20), strict=True)  # 50 tables at a time
     ]
     for measure in correlation.MEASURES:
         values = over_groups(np.concatenate([part[measure] for part in parts]))
-        intervals = estimate(values, clusters, np.ones(x.shape, bool))
+        intervals = estimate(values, clusters, np.ones(x.shape, bool))  # every cell takes part
         yield measure, values[:, 0], np.column_stack([intervals.low, intervals.high])
 
 
 def bootstraps(rng: np.random.Generator, x: Floats, y: Floats, axis: str) -> Iterator[tuple[str, Floats]]:
     """Percentile and BCa intervals (RUNS, 2) of Pearson's r, from resampling whole tasks or whole models."""
-    a, b = move_axis(axis, x), move_axis(axis, y)
+    a, b = move_axis(axis, x), move_axis(axis, y)  # (RUNS, G, points)
     points = a.shape[-1]
+    # (1 + points + DRAWS, points): all points, each left out once, and multinomial counts of a resample
     weights = np.vstack(
         [np.ones(points), 1 - np.eye(points), rng.multinomial(points, np.full(points, 1 / points), DRAWS)]
     )
@@ -71,9 +75,11 @@ def bootstraps(rng: np.random.Generator, x: Floats, y: Floats, axis: str) -> Ite
     )
     whole, left, drawn = values[:, :1], values[:, 1 : points + 1], values[:, points + 1 :]
     yield "percentile bootstrap", np.nanpercentile(drawn, [2.5, 97.5], axis=1).T
-    skew = left.mean(1, keepdims=True) - left
-    a_ = (skew**3).sum(1) / np.maximum(6 * (skew**2).sum(1) ** 1.5, 1e-300)
+    skew = left.mean(1, keepdims=True) - left  # jackknife influences
+    a_ = (skew**3).sum(1) / np.maximum(6 * (skew**2).sum(1) ** 1.5, 1e-300)  # acceleration (RUNS,)
+    # bias correction; a share of 0 or 1 would make it infinite
     z = norm.ppf(np.clip((drawn < whole).mean(1), 1 / DRAWS, 1 - 1 / DRAWS))
+    # Phi(z + (z + q) / (1 - a (z + q))), with q = -1.96 and 1.96
     levels = [norm.cdf(z + (z + q) / np.maximum(1 - a_ * (z + q), 1e-9)) for q in norm.ppf([0.025, 0.975])]
     yield (
         "BCa bootstrap",
@@ -97,6 +103,7 @@ def main() -> None:
                 if axis != "pooled" and {"models": models, "tasks": tasks}[axis] >= MIN_CLUSTERS[axis]:
                     found += [("pearson", name, rho, ends) for name, ends in bootstraps(rng, x, y, axis)]
                 for measure, procedure, true, ends in found:
+                    # too few clusters, or an undefined statistic: the row is kept without numbers
                     if np.isnan(ends).any():
                         rows.append([models, tasks, axis, measure, procedure, rho, "", ""])
                         continue

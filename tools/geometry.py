@@ -26,13 +26,16 @@ AMONG, DRAWS = 256, 8  # captions that compete, as in a batch of pretraining, an
 
 def own_corpus(model: Model) -> float:
     """Share of pictures of new pairs of the model's own corpus whose caption it ranks first; equal captions are one."""
+    # the first generation and released models have no corpus here
     if model.name not in RECIPES_2:
         return float("nan")
     recipe, encoder, hits = RECIPES_2[model.name], Encoder(model), 0
     for draw in range(DRAWS):
         images, captions = pairs(recipe.mixture, f"held-out/{recipe.mixture}/{draw}", AMONG, recipe.corpus)
         texts = np.asarray(encoder.encode_texts(captions))
+        # (AMONG,); scale and bias do not change the order
         best = (encoder.encode(images)["image"] @ texts.T).argmax(1)
+        # the text counts, not the row
         hits += sum(captions[k] == caption for k, caption in zip(best, captions, strict=True))
     return hits / (AMONG * DRAWS)
 
@@ -50,6 +53,7 @@ def measure(of: Suite, model: Model, cache: Cache) -> list[Place]:
         images = embedder.images(card, "train")
         e = scorers.Embeddings(images["image"], images["labels"], text=bench.texts(card).numpy())
         gap, inter, intra = (float(functions[k](e)) for k in ("modality_gap", "iimm_inter", "iimm_intra"))
+        # identity of the row: health ignores it once weights or task have changed
         name = f"{weights}-{task_fingerprint(card)[:8]}"
         place = model.name, card.name, len(card.classes), bench.scale, bench.bias
         places.append(Place(*place, gap, inter, intra, before[card.name], own, name))

@@ -26,7 +26,7 @@ from benchmark.files import user_folder
 
 Arrays = dict[str, NDArray[Any]]
 Key = Mapping[str, Any]
-FORMAT = 1
+FORMAT = 1  # part of every key: raising it makes all existing files misses
 T = TypeVar("T")
 MARKER = "CACHEDIR.TAG"  # marks the folder of a cache, also for programs that make backups
 PROGRAM = "transferability-benchmark"
@@ -46,6 +46,7 @@ def default_root() -> Path:
 
 def key_digest(key: Key) -> str:
     """The name of an entry: 40 hexadecimal digits of the SHA-256 of its key and of the format's version."""
+    # sorted keys: equal dictionaries have equal text, whatever their order
     return hashlib.sha256(json.dumps({"format": FORMAT, **key}, sort_keys=True).encode()).hexdigest()[:40]
 
 
@@ -65,6 +66,7 @@ class Cache:
 
     def path(self, key: Key, suffix: str = ARRAYS) -> Path:
         name = key_digest(key)
+        # 256 sub-folders keep the listing of a large cache fast
         return self.root / str(key["kind"]) / name[:2] / f"{name}{suffix}"
 
     def read(self, key: Key) -> Arrays | None:
@@ -82,6 +84,7 @@ class Cache:
             raise InputError(f"{path}: is a folder where a file of the cache belongs", "remove it")
         try:
             return reader(path)[0]
+        # JSONDecodeError and UnicodeDecodeError are ValueErrors
         except (OSError, ValueError) as error:
             LOG.warning("cache: %s is corrupt (%s); it will be recomputed", path.name, error)
             path.unlink(missing_ok=True)
@@ -105,6 +108,7 @@ class Cache:
     def _get(
         self, key: Key, read: Callable[[Key], T | None], write: Callable[[T], None], compute: Callable[[], T]
     ) -> T:
+        # a hit takes no lock
         if (value := read(key)) is not None:
             return value
         with self.lock(key):
@@ -123,6 +127,7 @@ class Cache:
     @contextlib.contextmanager
     def lock(self, key: Key) -> Iterator[None]:
         """Hold the lock of a key; the system releases it when the process ends, however it ends."""
+        # a file of its own: the entry's is replaced, and its lock with it
         with files.lock(self.root / "locks" / key_digest(key)):
             yield
 
@@ -176,6 +181,7 @@ def _is_free(path: Path) -> bool:
 def _pack_arrays(key: Key, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     from safetensors.numpy import save
 
+    # the checksum reads the bytes in row order
     plain = {name: np.asarray(value, order="C") for name, value in arrays.items()}
     return save(plain, {"key": json.dumps(dict(key), sort_keys=True), "sha256": _checksum(plain)})
 
@@ -184,7 +190,7 @@ def _checksum(arrays: Mapping[str, NDArray[Any]]) -> str:
     total = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name]
-        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        total.update(f"{name} {array.dtype.str} {array.shape}".encode())  # equal bytes of other shapes differ
         total.update(array.data if array.size else b"")
     return total.hexdigest()
 
@@ -199,6 +205,7 @@ def _read_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(str(error)) from None
+    # safetensors checks the header, not the data
     if metadata.get("sha256") != _checksum(arrays):
         raise ValueError("its checksum does not match")
     return arrays, _checked_key(path, json.loads(metadata.get("key", "{}")))
@@ -221,6 +228,6 @@ def _read_record(path: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def _checked_key(path: Path, key: Any) -> dict[str, Any]:
-    if not isinstance(key, dict) or key_digest(key) != path.stem:
+    if not isinstance(key, dict) or key_digest(key) != path.stem:  # a renamed or copied file
         raise ValueError("it belongs to another key")
     return dict(key)

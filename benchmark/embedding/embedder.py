@@ -58,6 +58,7 @@ class Embedder:
 
         arrays = self.cache.get(key, compute)
         if len(starts) > 1:
+            # also after a hit, since an earlier process may have ended between writing and deleting
             self.cache.delete(block_key(key, start, BLOCK) for start in starts)
         return arrays
 
@@ -88,6 +89,7 @@ class Embedder:
             encoder = self.encoder
             vision_only = self.model.vision_only
             return {
+                # no class texts, and NaN for a scale that does not exist; 0 is the neutral bias
                 "text": np.zeros((0, 0), np.float32) if vision_only else encoder.encode_texts(texts),
                 "logit_scale": np.array(np.nan if vision_only else encoder.logit_scale.item()),
                 "logit_bias": np.array(0.0 if vision_only else encoder.logit_bias.item()),

@@ -45,6 +45,7 @@ def pending_jobs(
             for split in splits:
                 if card.sizes[split]:
                     jobs += _pending_blocks(model, card, split, keys.images(model, card, split), cache)
+        # one job for all texts of a model, which are few
         if any(not cache.path(keys.texts(model, texts)).exists() for texts in _text_lists(suite, model)):
             jobs.append(EmbeddingJob(model))
     return jobs
@@ -56,6 +57,7 @@ def _pending_blocks(model: Model, card: Card, split: str, key: Key, cache: Cache
     starts = block_starts(card, split)
     return [
         EmbeddingJob(model, card, split, key, start=start, images=min(starts.step, card.sizes[split] - start))
+        # a small split has one block, which is stored as the whole
         for start in starts
         if len(starts) == 1 or not cache.path(block_key(key, start, starts.step)).exists()
     ]
@@ -64,7 +66,7 @@ def _pending_blocks(model: Model, card: Card, split: str, key: Key, cache: Cache
 def _text_lists(suite: Suite, model: Model) -> list[list[str]]:
     """The lists of texts that a model embeds for a suite: the prompts of each task, and the source vocabulary."""
     if model.vision_only:
-        return [[]]
+        return [[]]  # the entry without texts, which has the number of parameters
     vocabulary = [list(suite.source_vocabulary)] if suite.source_vocabulary else []
     return [card.prompts() for card in suite.tasks] + vocabulary
 
@@ -88,7 +90,7 @@ def run_job(job: EmbeddingJob, suite: Suite, root: Path, keys: Keys) -> int:
             embedder.texts(texts)
     elif len(block_starts(job.card, job.split)) == 1:
         embedder.images(job.card, job.split)
-    elif embedder.cache.read(job.key) is None:
+    elif embedder.cache.read(job.key) is None:  # otherwise another command completed the split meanwhile
         embedder.block(job.card, job.split, job.start)
     return embedder.encoded - before
 
@@ -119,6 +121,7 @@ def embed_suite(
     keys = keys or Keys()
     # tasks for evaluation only have no train split, so their files are not needed for it
     fetch_suite(replace(suite, tasks=suite.training_tasks) if tuple(splits) == ("train",) else suite, quiet)
+    # after the download, since keys contain digests of the files
     pending = pending_jobs(suite, cache, splits, keys)
     if not pending:
         return 0
@@ -129,6 +132,7 @@ def embed_suite(
     if any(resolve_device(model.device).type != "cpu" for model in suite.models):
         jobs = 1  # several workers would wait for the accelerator, each with a copy of the model in its memory
     results = parallel((delayed(run_job)(job, suite, cache.root, keys) for job in pending), jobs)
+    # 0 for texts
     sizes = [job.images for job in pending]
     return sum(progress(results, sum(sizes), "embed", quiet, unit=" images", sizes=sizes))
 

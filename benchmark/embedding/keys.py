@@ -37,6 +37,7 @@ class Keys:
             "split": split,
             "source": sources.source_of(card).version,
             "samples": self._sample_digest(card, split),
+            # not the device: embeddings of two devices differ by rounding only
             "precision": model.precision,
         }
 
@@ -46,6 +47,7 @@ class Keys:
         return {"kind": "texts", "model": self.model(model), "texts": shown, "precision": model.precision}
 
     def _sample_digest(self, card: Card, split: str) -> Any:
+        # the folder too, since equal cards in two folders may refer to different files
         place = json.dumps([card.fingerprint(), str(card.folder), split])
         if place not in self._samples:
             self._samples[place] = sources.source_of(card).sample_digest(card, split)

@@ -30,7 +30,7 @@ def parallel(calls: Iterable[Any], jobs: int, ordered: bool = True) -> Iterator[
     # Workers start while SIGINT is blocked, and inherit that: Control-C interrupts this process alone, which then ends its workers.
     previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        # arguments are small, so none of them needs a file that workers share
+        # no batches, since calls take seconds and differ in length; arguments are small, so none of them needs a file that workers share
         results: Iterator[Any] = Parallel(
             n_jobs=jobs, return_as=order, batch_size=1, pre_dispatch="2*n_jobs", max_nbytes=None
         )(watched)

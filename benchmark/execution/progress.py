@@ -40,6 +40,7 @@ def progress(
 def _bar(items: Iterable[T], total: int, title: str, *, unit: str, sizes: Sequence[int] | None) -> Iterator[T]:
     from tqdm import tqdm
 
+    # on stderr, as the lines are
     with tqdm(total=total, desc=title, unit=unit or "it", dynamic_ncols=True) as bar:
         for count, item in enumerate(items):
             yield item
@@ -57,6 +58,7 @@ def _lines(items: Iterable[T], total: int, title: str, *, unit: str, sizes: Sequ
             reported = now
             elapsed = max(1e-9, now - started)
             rate = f", {done / elapsed:.0f}{unit}/s" if sizes else ""
+            # `done` is 0 after items of size 0
             remaining = f", about {duration(elapsed / done * (total - done))} left" if 0 < done < total else ""
             ending = remaining or f" in {duration(elapsed)}"
             print(f"{title}: {done}/{total}{unit}{rate}{ending}", file=sys.stderr, flush=True)

@@ -119,6 +119,7 @@ class Encoder:
         return self._pixels(examples.images)
 
     def _pixels(self, images: NDArray[np.uint8] | Sequence[Item]) -> torch.Tensor:
+        # (N, S, S, 3) of the right size: resizing would change nothing
         if isinstance(images, np.ndarray) and images.shape[1:3] == (self.size, self.size):
             return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
         out = torch.empty((len(images), 3, self.size, self.size), dtype=torch.uint8)
@@ -126,13 +127,14 @@ class Encoder:
         def decode(i: int) -> None:
             out[i] = (self._preprocess(read_image(images[i])) * 255).round().to(torch.uint8)
 
+        # PIL releases the interpreter lock while it decodes and resizes
         threads = self._decoding_threads()
         if threads == 1:
             for i in range(len(images)):
                 decode(i)
         else:
             with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(decode, range(len(images))))
+                list(pool.map(decode, range(len(images))))  # a list, so that an exception in a thread is raised here
         return out
 
     def _decoding_threads(self) -> int:
@@ -211,7 +213,7 @@ class Encoder:
                         f"model '{self.spec.name}': one image does not fit into the memory of {self.device}",
                         "give --device cpu",
                     ) from None
-                self.batch //= 2
+                self.batch //= 2  # then the same rows again, since `start` has not moved
         return {name: torch.cat([result[name] for result in results]).cpu().numpy() for name in results[0]}
 
     def _forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -226,6 +228,7 @@ class Encoder:
         features = self.model.forward_head(hidden, pre_logits=True).float()
         if not self.model.num_classes:
             return {"image": features}
+        # float64, whatever the precision of the forward pass
         logits = self.model.forward_head(hidden).double()
         # energy: log sum exp of the logits, over the Z source classes
         return {"image": features, "source": logits.softmax(1).float(), "energy": logits.logsumexp(1).float()}

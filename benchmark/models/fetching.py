@@ -61,7 +61,7 @@ def _check_network(model: Model) -> None:
     from huggingface_hub import constants
 
     missing = missing_files(model)
-    if all(map(_is_url, missing)):
+    if all(map(_is_url, missing)):  # the Hub is not needed
         return
     repo, _, file = next(name for name in missing if not _is_url(name)).rpartition("/")
     reason: object = "HF_HUB_OFFLINE is set"
@@ -105,6 +105,7 @@ def _one_line_errors(model: Model, name: str, remedy: str) -> Iterator[None]:
     except Exception as error:  # a network, a server or a disk can raise anything
         cause: BaseException = error
         while cause.__cause__ or cause.__context__:
+            # libraries wrap errors; the innermost one says what happened
             cause = cause.__cause__ or cause.__context__ or cause
         raise InputError(
             f"model '{model.name}': {name} is not on this machine and cannot be downloaded ({first_line(cause)})",

@@ -58,8 +58,10 @@ def _load_tokenizer(name: str, options: dict[str, str]) -> Any:
 def _load_timm(model: Model) -> Loaded:
     import timm
 
+    # the classifier is kept: its posteriors are the source posteriors
     module = timm.create_model(model.load.removeprefix("timm:"), pretrained=not model.weights)
     if model.weights:
+        # weights_only, since unpickling a checkpoint can run code
         module.load_state_dict(timm.models.load_state_dict(str(model.weights), weights_only=True))
     config = timm.data.resolve_model_data_config(module)
     return module, timm.data.create_transform(**config, is_training=False), _no_tokenizer

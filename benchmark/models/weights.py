@@ -51,6 +51,7 @@ def fingerprint(model: Model) -> dict[str, str]:
         parts = {
             path.name: file_digest(path) for path in files if path.name not in IGNORED_FILES and path.suffix != ".md"
         }
+        # the same files give other embeddings in open_clip than in timm
         parts |= {"load": "timm"} if model.vision_only else {}
     else:
         parts = {"load": model.load} | {name: file_digest(path) for name, path in model_files(model).items() if path}

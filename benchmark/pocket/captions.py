@@ -1,11 +1,12 @@
 """Captions of the second corpus: several ways to say the same, and words that do not matter, as people write them.
 
-Every caption keeps its subject; which synonym names it, what else is said, and in which frame, is chance. Texts are so not one
+Every caption keeps its subject; which synonym names it, what else is mentioned, and in which frame, is chance. Texts are so not one
 fixed string per picture, and a prompt that the corpus never used lies among captions instead of outside them.
 """
 
 from collections.abc import Mapping, Sequence
 
+# a row of uniforms (n, WORDS) per caption, so another count would change every caption
 WORDS = 12  # numbers in [0, 1) that one caption takes
 
 LEADS = (
@@ -17,6 +18,7 @@ ASIDES = (
     *("on paper", "for school", "by a child", "in a book", "from the web", "no copyright", "page two", "for sale"),
     *("made by hand", "of last year", "in my album", "as a poster", "with love", "free download", "new", "old"),
 )
+# a repeated entry raises its chance: the name itself has at least one half
 SAME: dict[str, tuple[str, ...]] = {
     "circle": ("circle", "circle", "disc", "round shape"),
     "square": ("square", "square", "box", "block"),
@@ -60,6 +62,7 @@ def _one(options: Sequence[str], u: float) -> str:
 
 def _named(name: str, u: float) -> str:
     """A name or one of its synonyms; of two words, such as 'dark purple', the last is replaced."""
+    # a name that is a key as a whole, such as 'left of', is replaced as a whole
     before, _, last = name.rpartition(" ") if name not in SAME else ("", "", name)
     return f"{before} {_one(SAME.get(last, (last,)), u)}".strip()
 
@@ -76,20 +79,23 @@ def caption(subject: str, known: Mapping[str, Sequence[str]], u: Sequence[float]
     """A caption of picture i, by WORDS numbers of chance."""
 
     def name(what: str, at: int) -> str:
-        return _named(known[what][i], (u[at] * 7919) % 1)  # the same number also decides whether something is said
+        # a prime multiple modulo 1 is nearly uniform even below a threshold of u[at], so synonyms stay balanced
+        return _named(known[what][i], (u[at] * 7919) % 1)  # the same number also decides whether it is mentioned
 
     colour = f"{name('colour', 1)} " if u[1] < 0.65 else ""
     size = f"{name('size', 2)} " if "size" in known and u[2] < 0.4 else ""
-    plain = subject in ("object", "place") and u[4] < 0.12  # says nothing of the shape
+    plain = subject in ("object", "place") and u[4] < 0.12  # does not name the shape
     noun = "object" if plain or subject not in ("object", "place", "count", "relation") else name("shape", 5)
     where = f" in the {name('place', 6)}" if "place" in known else ""
     if subject in ("object", "place"):
+        # a caption without shape and place names the colour in any case: "a red object"
         body = _with_article(f"{size}{name('colour', 1) + ' ' if plain and not where else colour}{noun}") + where
     elif subject == "count":
         number = known["number"][i]
         noun = "object" if u[4] < 0.25 else noun
         body = f"{number} {colour}{noun if number == 'one' else _several(noun)}"
     elif subject == "relation":
+        # "an object above another": only the relation is left
         second, noun = ("another", "object") if u[4] < 0.25 else (_with_article(name("second", 7)), noun)
         body = f"{_with_article(colour + noun)} {name('relation', 8)} {second}"
     elif subject == "texture":

@@ -23,6 +23,7 @@ from benchmark.pocket.world import (
 )
 from benchmark.tasks.hashed_random import choices, uniforms
 
+# the other shapes, textures and runes are left to the tasks of new concepts
 SEEN_SHAPES, SEEN_TEXTURES = list(SHAPES)[:10], list(TEXTURES)[:10]
 DIGITS, LETTERS = list(GLYPHS)[:10], list(GLYPHS)[10:36]
 PLURAL = {name: name + "s" for name in SEEN_SHAPES} | {"cross": "crosses"}
@@ -42,7 +43,7 @@ def _sentences(subject: str, a: Attributes, u: Sequence[float], i: int) -> str:
     lead = _LEADS[int(u[0] * len(_LEADS))]
     colour = f"{a['colour'][i]} " if u[1] < 0.6 else ""
     ground = f" on a {a['background'][i]} background" if u[2] < 0.4 else ""
-    if subject == "object":
+    if subject == "object":  # u[3]: size, u[4]: without the shape
         size = f"{a['size'][i]} " if u[3] < 0.4 else ""
         noun = f"{size}{colour}{a['shape'][i]}"
         body = f"a {a['colour'][i]} object" if u[4] < 0.12 else f"a {noun}"
@@ -75,6 +76,8 @@ def _attributes(
     def some(what: str, options: Sequence[str]) -> list[str]:
         return [options[k] for k in choices(uniforms(f"{key}/{what}", n, 1)[:, 0], len(options))]
 
+    # the background is one of the 11 basic colours that are not the foreground: indices from its own on shift by 1;
+    # 12 stands for a shade, which shifts nothing, so that its background is never gray, the last of the 12
     fore = some("colour", colours)
     other = choices(uniforms(f"{key}/background", n, 1)[:, 0], len(BASIC_COLOURS) - 1)
     order = {name: k for k, name in enumerate(BASIC_COLOURS)}
@@ -145,6 +148,7 @@ SECOND = Corpus(
             **{"digit": 0.12, "object": 0.14, "count": 0.06, "place": 0.06},
         },
     },
+    # 33 entries: a basic colour has chance 2/33, a shade 1/33
     colours=tuple(BASIC_COLOURS) * 2 + KNOWN_SHADES,
     styles=(
         (0.55, STYLE),
@@ -161,13 +165,16 @@ def pairs(mixture: str, key: str, n: int, corpus: Corpus = FIRST) -> tuple[Image
     """n image-caption pairs of a mixture: uint8 (n, 32, 32, 3) and n captions, in random order."""
     shares = corpus.mixtures[mixture]
     subject_of = _dealt(f"{key}/subject", list(shares.values()), n)
+    # (n,) places in the mixture and in the styles, independent of each other
     style_of = _dealt(f"{key}/style", [share for share, _ in corpus.styles], n)
     images, texts = np.empty((n, 32, 32, 3), np.uint8), [""] * n
     for k, subject in enumerate(shares):
         for s, (_, style) in enumerate(corpus.styles):
+            # `draw` takes one scene and one style, so pairs are drawn group by group and put back into their rows
             at = np.flatnonzero((subject_of == k) & (style_of == s))
             if not len(at):
                 continue
+            # the key of a single style has no number: the weights of the first generation depend on these bytes
             part = f"{key}/{subject}" if len(corpus.styles) == 1 else f"{key}/{subject}/{s}"
             scene, attributes = _attributes(subject, part, len(at), corpus.colours)
             images[at] = draw(scene, part, len(at), attributes, style)
@@ -180,6 +187,7 @@ def pairs(mixture: str, key: str, n: int, corpus: Corpus = FIRST) -> tuple[Image
 def _dealt(key: str, shares: Sequence[float], n: int) -> NDArray[np.int64]:
     """n times one of the shares' places by chance, each as often as its share says."""
     bounds = np.cumsum(shares) / sum(shares)
+    # "right": u equal to an upper end belongs to the next share
     return np.searchsorted(bounds, uniforms(key, n, 1)[:, 0], side="right")
 
 

@@ -18,11 +18,11 @@ BPE = HERE / "bpe.txt.gz"
 WEIGHTS_2 = HERE / "weights2"  # the second generation, see docs/explanation/pocket2.md
 BPE_2 = HERE / "bpe2.txt.gz"
 FAMILIES = ("clip", "siglip", "coca", "eva02")
-CONTEXT = 24
+CONTEXT = 24  # L, tokens of a text with its start and its end
 WIDTH = 96
 DEPTH = 3
 HEADS = 3
-EMBED = 96
+EMBED = 96  # D; equal to WIDTH, since SigLIP's tower has no projection
 
 
 @register_model  # type: ignore[untyped-decorator]
@@ -42,8 +42,8 @@ def eva02_pocket_patch8_clip_32(pretrained: bool = False, **kwargs: Any) -> nn.M
         scale_mlp=True,
         scale_attn_inner=True,
         use_rot_pos_emb=True,
-        ref_feat_shape=(4, 4),
-        mlp_ratio=4 * 2 / 3,
+        ref_feat_shape=(4, 4),  # 32 / 8 patches a side
+        mlp_ratio=4 * 2 / 3,  # SwiGLU has three matrices in place of two: 2/3 keeps the number of parameters
         global_pool="token",
     )
     for module in tower.modules():  # timm's deviation of .02 suits wide towers; at this width it would hardly learn
@@ -53,9 +53,10 @@ def eva02_pocket_patch8_clip_32(pretrained: bool = False, **kwargs: Any) -> nn.M
 
 
 def _tower(kind: type[nn.Module], given: dict[str, Any], **own: Any) -> nn.Module:
+    # timm passes more than a tower takes, such as the configuration and cache folder of pretrained weights
     asked = {k: v for k, v in given.items() if k in ("num_classes", "global_pool", "img_size", "drop_path_rate")}
     size = {"img_size": 32, "patch_size": 8, "embed_dim": WIDTH, "depth": DEPTH, "num_heads": HEADS}
-    return kind(**(size | own | asked))
+    return kind(**(size | own | asked))  # later ones win: open_clip decides on classifier and pooling
 
 
 def config(family: str, vocab_size: int) -> dict[str, Any]:
@@ -76,14 +77,16 @@ def config(family: str, vocab_size: int) -> dict[str, Any]:
     }
     model: dict[str, Any] = {"embed_dim": EMBED}
     if family == "siglip":
+        # about -log(127): one positive in each row of a batch of 128 at similarity 0; released models start at -10
         model |= {"init_logit_bias": -5, "custom_text": True}
         vision = {
             "image_size": 32,
             "timm_model_name": "vit_pocket_patch8_siglip_32",
             "timm_model_pretrained": False,
             "timm_pool": "map",
-            "timm_proj": "none",
+            "timm_proj": "none",  # the pooled features are the embedding
         }
+        # as in open_clip's configurations of SigLIP
         text |= {"no_causal_mask": True, "proj_bias": True, "pool_type": "last", "norm_kwargs": {"eps": 1e-6}}
     elif family == "eva02":
         model |= {"custom_text": True}
@@ -92,7 +95,7 @@ def config(family: str, vocab_size: int) -> dict[str, Any]:
             "timm_model_name": "eva02_pocket_patch8_clip_32",
             "timm_model_pretrained": False,
             "timm_pool": "token",
-            "timm_proj": None,
+            "timm_proj": None,  # the trunk's own classifier projects to D
         }
     elif family == "coca":
         model |= {
@@ -108,7 +111,7 @@ def config(family: str, vocab_size: int) -> dict[str, Any]:
         }
         vision |= {
             "attentional_pool": True,
-            "attn_pooler_queries": 16,
+            "attn_pooler_queries": 16,  # as many as there are patches
             "attn_pooler_heads": HEADS,
             "output_tokens": True,
         }
@@ -116,9 +119,10 @@ def config(family: str, vocab_size: int) -> dict[str, Any]:
     return {
         "model_cfg": model | {"vision_cfg": vision, "text_cfg": text},
         "preprocess_cfg": {
+            # pixels from 0..1 to -1..1, as `pretrain` scales them
             "mean": [0.5, 0.5, 0.5],
             "std": [0.5, 0.5, 0.5],
             "interpolation": "bicubic",
-            "resize_mode": "squash",
+            "resize_mode": "squash",  # to 32x32 without keeping the aspect ratio
         },
     }

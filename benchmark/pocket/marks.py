@@ -31,13 +31,15 @@ def box(x: Plane, y: Plane, half_width: float, half_height: float) -> Plane:
 
 
 def polygon(sides: int, radius: float, start: float = 0.0) -> Mark:
+    # unit normals of the sides, clockwise on the screen as y points down
     normals = [turn(start + k / sides) for k in range(sides)]
 
     def mark(x: Plane, y: Plane) -> Plane:
+        # an intersection of half-planes is the maximum of their distances
         far = normals[0][0] * x + normals[0][1] * y
         for c, s in normals[1:]:
             far = np.maximum(far, c * x + s * y)
-        return far - np.float32(radius)
+        return far - np.float32(radius)  # `radius` of the inscribed circle
 
     return mark
 
@@ -46,11 +48,13 @@ def star(points: int, radius: float = 0.95, waist: float = 0.38) -> Mark:
     """A star as the union of its spikes, each bounded by the lines from its tip to the dents beside it."""
     spikes = []
     for k in range(points):
-        tip_x, tip_y = (float(c) for c in turn(k / points - 0.25))
+        tip_x, tip_y = (float(c) for c in turn(k / points - 0.25))  # the first tip points up
+        # half-planes nx * x + ny * y <= reach; this one keeps the spike on its side of the centre
         edges = [(np.float32(-tip_x), np.float32(-tip_y), np.float32(0))]
         for side in (0.5, -0.5):
             dent_x, dent_y = (waist * float(c) for c in turn((k + side) / points - 0.25))
             ex, ey = radius * tip_x - dent_x, radius * tip_y - dent_y
+            # its sign turns the normal outwards on either side
             norm = math.copysign(math.sqrt(ex * ex + ey * ey), side)
             nx, ny = -ey / norm, ex / norm
             edges.append((np.float32(nx), np.float32(ny), np.float32(nx * dent_x + ny * dent_y)))
@@ -70,6 +74,7 @@ def star(points: int, radius: float = 0.95, waist: float = 0.38) -> Mark:
 
 def polyline(points: list[tuple[float, float]], width: float = 0.13) -> Mark:
     """A line through the points, `width` to either side."""
+    # a segment of length 0 would divide by 0
     return segments([(p, q) for p, q in pairwise(points) if p != q], width)
 
 
@@ -79,6 +84,7 @@ def segments(pairs: list[tuple[tuple[float, float], tuple[float, float]]], width
         for (ax, ay), (bx, by) in pairs:
             dx, dy = np.float32(bx - ax), np.float32(by - ay)
             px, py = x - np.float32(ax), y - np.float32(ay)
+            # place of the nearest point on the segment, 0 at its start and 1 at its end
             along = np.clip((px * dx + py * dy) / (dx * dx + dy * dy), np.float32(0), np.float32(1))
             squared = (px - along * dx) ** 2 + (py - along * dy) ** 2
             near = np.minimum(near, squared)
@@ -88,6 +94,7 @@ def segments(pairs: list[tuple[tuple[float, float], tuple[float, float]]], width
 
 
 def _heart(x: Plane, y: Plane) -> Plane:
+    # |x|: both lobes at once
     lobes = length(np.abs(x) - np.float32(0.38), y + np.float32(0.25)) - np.float32(0.45)
     c = np.float32(0.7071)
     tip = np.maximum(np.abs(x) * c + y * c - np.float32(0.55), -y - np.float32(0.25))
@@ -118,7 +125,9 @@ def _hourglass(x: Plane, y: Plane) -> Plane:
 SHAPES: dict[str, Mark] = {
     "circle": lambda x, y: length(x, y) - np.float32(0.85),
     "square": lambda x, y: box(x, y, 0.75, 0.75),
+    # the first side faces down, so a tip is up
     "triangle": polygon(3, 0.5, 0.25),
+    # 0.7 brings the slope near 1, on which the softness of the drawn edge depends
     "diamond": lambda x, y: (np.abs(x) * np.float32(1.3) + np.abs(y) - np.float32(0.95)) * np.float32(0.7),
     "star": star(5),
     "cross": lambda x, y: np.minimum(box(x, y, 0.9, 0.28), box(x, y, 0.28, 0.9)),
@@ -142,7 +151,7 @@ SHAPES["5-pointed star"] = SHAPES["star"]
 
 def _wave(x: Plane) -> Plane:
     """A triangle wave of period 1 in 0..1."""
-    return np.abs(x - np.floor(x) - np.float32(0.5)) * np.float32(2)
+    return np.abs(x - np.floor(x) - np.float32(0.5)) * np.float32(2)  # 1 at whole numbers, 0 half-way between them
 
 
 def _edge(value: Plane, sharpness: float) -> Plane:
@@ -151,6 +160,7 @@ def _edge(value: Plane, sharpness: float) -> Plane:
 
 def _bricks(x: Plane, y: Plane) -> Plane:
     row = np.floor(y * np.float32(2))
+    # row modulo 2: every other row is shifted by half a brick
     shifted = x + np.float32(0.5) * (row - np.float32(2) * np.floor(row / np.float32(2)))
     return np.maximum(
         _edge(_wave(y * np.float32(2)) - np.float32(0.25), 6), _edge(_wave(shifted) - np.float32(0.35), 6)
@@ -159,6 +169,7 @@ def _bricks(x: Plane, y: Plane) -> Plane:
 
 def _spokes(x: Plane, y: Plane) -> Plane:
     value = np.ones_like(x)
+    # the product of the signs of four lines through the centre: eight sectors that alternate
     for k in range(4):
         c, s = turn(k / 8)
         value = value * np.clip((c * x + s * y) * np.float32(8), np.float32(-1), np.float32(1))
@@ -167,12 +178,14 @@ def _spokes(x: Plane, y: Plane) -> Plane:
 
 def _waves(x: Plane, y: Plane) -> Plane:
     bend = _wave(x * np.float32(0.7))
+    # 3 b^2 - 2 b^3, in place of a sine, which no standard rounds exactly
     smooth: Plane = bend * bend * (np.float32(3) - np.float32(2) * bend) * np.float32(0.7)
     return _edge(_wave(y + smooth), 3)
 
 
 TEXTURES: dict[str, Mark] = {
     "stripes": lambda x, y: _edge(_wave(x), 4),
+    # |a - b| of two stripes in 0..1 is their exclusive or
     "checks": lambda x, y: _edge(np.abs(_edge(_wave(x), 6) - _edge(_wave(y), 6)), 6),
     "dots": lambda x, y: _edge(np.float32(1.1) - np.float32(1.3) * length(_wave(x), _wave(y)), 5),
     "grid": lambda x, y: np.maximum(_edge(_wave(x) - np.float32(0.25), 6), _edge(_wave(y) - np.float32(0.25), 6)),
@@ -313,6 +326,7 @@ def _spiral(turns: float, points: int) -> list[tuple[float, float]]:
 def _arc(
     start: float, end: float, points: int = 8, x: float = 0.0, y: float = 0.0, r: float = 0.8
 ) -> list[tuple[float, float]]:
+    # in parts of a turn: 0 right, 0.25 down, 0.5 left, 0.75 up
     circle = [turn(start + (end - start) * k / (points - 1)) for k in range(points)]
     return [(x + r * float(c), y + r * float(s)) for c, s in circle]
 

@@ -102,10 +102,10 @@ RECIPES_2 = {
 def _loss(family: str) -> Loss:
     if family == "siglip":
         sigmoid = SigLipLoss()
-        return lambda out: sigmoid(*out)
+        return lambda out: sigmoid(*out)  # image features, text features, scale, bias
     if family == "coca":
         caption = open_clip.CoCaLoss(caption_loss_weight=1.0, clip_loss_weight=1.0)
-        return lambda out: sum(caption(**out))
+        return lambda out: sum(caption(**out))  # contrastive and captioning loss, equal weights
     softmax = open_clip.ClipLoss()
     return lambda out: softmax(*out[:3])
 
@@ -119,11 +119,13 @@ def _off_level(out: Any, recipe: Recipe) -> torch.Tensor | float:
     if not isinstance(recipe, ColdRecipe) or recipe.level is None:
         return 0.0
     x, t = (out["image_features"], out["text_features"]) if isinstance(out, dict) else out[:2]
+    # the mean over all B^2 pairs, positives included, is the product of the two means (unit rows)
     return HOLD * (x.mean(0) @ t.mean(0) - recipe.level) ** 2
 
 
 def _rate(recipe: Recipe, step: int, steps: int) -> float:
     if step < recipe.warmup:
+        # linear up to the rate, then half a cosine down to 0
         return recipe.rate * (step + 1) / recipe.warmup
     return recipe.rate * 0.5 * (1 + math.cos(math.pi * (step - recipe.warmup) / max(1, steps - recipe.warmup)))
 
@@ -135,8 +137,9 @@ def _set_temperature(model: Any, recipe: Recipe, step: int, steps: int) -> None:
     """
     with torch.no_grad():
         if not isinstance(recipe, ColdRecipe):
-            model.logit_scale.clamp_(0, math.log(100))
+            model.logit_scale.clamp_(0, math.log(100))  # a logarithm: scales 1 to 100, as in CLIP
             return
+        # remaining steps of the rise; equal steps of the logarithm make it geometric, and left = 1 keeps it in place
         left = max(1, math.ceil(recipe.raising * steps) - step)
         model.logit_scale += (math.log(recipe.scale) - model.logit_scale) / left
         if getattr(model, "logit_bias", None) is not None:
@@ -161,9 +164,11 @@ def _open_cone(model: Any, images: torch.Tensor, wanted: float) -> None:
     direction = torch.randn(bias.shape)
     low, high = 0.0, 16.0
     with torch.no_grad():
+        # to 16 / 2^14, about 0.001; similarity rises with the common part
         for _ in range(14):
             bias.copy_(direction * (low + high) / 2)
             x = model.encode_image(images, normalize=True)
+            # mean similarity of two different rows: |sum x|^2 has N self-similarities of 1 among its N^2 terms
             found = float((x.sum(0).square().sum() - len(x)) / (len(x) * (len(x) - 1)))
             low, high = ((low + high) / 2, high) if found < wanted else (low, (low + high) / 2)
 
@@ -181,6 +186,7 @@ def _start(model: Any, recipe: Recipe, images: torch.Tensor, tokens: torch.Tenso
         model.logit_scale.fill_(math.log(recipe.start_scale))
         if getattr(model, "logit_bias", None) is not None:
             similar = model.encode_image(images, normalize=True) @ model.encode_text(tokens, normalize=True).T
+            # sigmoid(scale * mean + bias) = 1/B
             model.logit_bias.fill_(-math.log(len(images) - 1) - recipe.start_scale * float(similar.mean()))
 
 
@@ -201,15 +207,17 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     if isinstance(recipe, ColdRecipe):
         for what in ("logit_scale", "logit_bias"):
             if getattr(model, what, None) is not None:
+                # set by `_set_temperature`; AdamW skips a parameter without a gradient
                 getattr(model, what).requires_grad_(False)
     if recipe.family == "coca":  # open_clip leaves this one as it finds the memory
         torch.nn.init.normal_(
             model.text_decoder.text_projection, std=model.text_decoder.text_projection.shape[0] ** -0.5
         )
+    # no decay of vectors and scalars: biases, gains, temperature
     groups = [[p for p in model.parameters() if p.ndim >= 2], [p for p in model.parameters() if p.ndim < 2]]
     optimizer = torch.optim.AdamW(
         [{"params": groups[0], "weight_decay": recipe.weight_decay}, {"params": groups[1], "weight_decay": 0.0}],
-        betas=(0.9, 0.98),
+        betas=(0.9, 0.98),  # as CLIP's transformers
     )
     steps, loss_of = recipe.pairs // recipe.batch, _loss(recipe.family)
     curve: list[list[float]] = []
@@ -220,18 +228,20 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
     running: list[float] = []
     model.train()
     for step in range(first, steps):
+        # pairs are a function of mixture, seed and chunk: a resumed run draws the same ones again
         if step // per_chunk != chunk:
             chunk = step // per_chunk
             pixels, captions = pairs(
                 recipe.mixture, f"corpus/{recipe.mixture}/{recipe.seed}/{chunk}", CHUNK, recipe.corpus
             )
-            images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+            images = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # uint8 (CHUNK, 3, 32, 32)
             tokens = tokenizer(captions)
         rows = slice(step % per_chunk * recipe.batch, (step % per_chunk + 1) * recipe.batch)
         for group in optimizer.param_groups:
             group["lr"] = _rate(recipe, step, steps)
+        # in -1..1, the normalisation of the model's configuration
         batch = images[rows].float() / 127.5 - 1, tokens[rows]
-        if step == 0:
+        if step == 0:  # a resumed run has its start in its weights
             _start(model, recipe, *batch)
         out = model(*batch)
         loss = loss_of(out) + _off_level(out, recipe)
@@ -252,6 +262,7 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
             )
         if (step + 1) % SAVE_EVERY == 0 and step + 1 < steps:
             _save(state_file, model, optimizer, step=step + 1, seconds=time.monotonic() - started, curve=curve)
+    # float16 halves the file
     half = {key: value.detach().half().contiguous() for key, value in model.state_dict().items()}
     record = {
         "name": name,
@@ -264,6 +275,7 @@ def pretrain(name: str, folder: Path, recipe: Recipe | None = None) -> None:
         **_history(recipe),
     }
     (folder / "pretraining.json").write_text(json.dumps(record) + "\n")
+    # last, since the weights mark a model as finished
     part = final.with_suffix(".part")
     save_file(half, part)
     os.replace(part, final)
@@ -288,9 +300,11 @@ def _save(
 ) -> None:
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     for i, state in optimizer.state_dict()["state"].items():
+        # moments and step count of parameter i
         tensors |= {f"adam.{i}.{k}": v for k, v in state.items()}
     part = path.with_suffix(".part")
     save_file(
+        # clones, since safetensors refuses tensors that share memory
         {k: v.detach().clone().contiguous() for k, v in tensors.items()},
         part,
         {"step": str(step), "seconds": str(seconds), "curve": json.dumps(curve)},

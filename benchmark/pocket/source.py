@@ -16,7 +16,9 @@ def class_sizes(n: int, classes: int, imbalance: float) -> list[int]:
     weights = np.array([imbalance ** (-k / max(1, classes - 1)) for k in range(classes)])
     sizes = np.maximum(2, np.floor(weights / weights.sum() * n).astype(int))
     for k in range(n - int(sizes.sum())):
+        # the rest that rounding down left, to the first classes
         sizes[k % classes] += 1
+    # the minimum of 2 can exceed n
     while sizes.sum() > n:
         sizes[int(sizes.argmax())] -= 1
     return [int(size) for size in sizes]
@@ -28,6 +30,7 @@ def _style(card: Card) -> world.Style:
     for name, value in given.items():
         if name not in known:
             raise source_error(card, f"style.{name}", f"is not known; known: {', '.join(known)}")
+        # not isinstance, by which True would pass as a number
         if type(value) is not known[name]:
             raise source_error(card, f"style.{name}", f"should be of type {known[name].__name__}, found {value!r}")
     return world.Style(**given)

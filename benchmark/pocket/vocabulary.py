@@ -14,7 +14,9 @@ MERGES_2 = 600  # of the second corpus, whose captions have more words
 
 def learn_merges(captions: list[str], limit: int = MERGES) -> list[tuple[str, str]]:
     """The most frequent pairs, merged one by one until `limit` or until no pair occurs twice; ties go to the smaller pair."""
+    # each word once with its count: pairs never cross words
     words = Counter(word for caption in captions for word in caption.split() if word.isascii())
+    # "</w>" marks the end of a word, as in CLIP's vocabulary
     spelled = {(*word[:-1], word[-1] + "</w>"): count for word, count in words.items()}
     merges: list[tuple[str, str]] = []
     while len(merges) < limit:
@@ -45,8 +47,10 @@ def _merge(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 def write(path: Path, corpus: Corpus = FIRST, limit: int = MERGES) -> None:
     """Write the merges in the format of open_clip's SimpleTokenizer, the same bytes every time."""
     captions = [c for mixture in corpus.mixtures for c in pairs(mixture, f"vocabulary/{mixture}", 6000, corpus)[1]]
+    # the tokenizer skips the first line
     text = "\n".join(["#version: pocket", *(" ".join(pair) for pair in learn_merges(captions, limit))])
     buffer = io.BytesIO()
+    # no time and no file name in the header, which would change the bytes
     with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as file:
         file.write(text.encode())
     path.write_bytes(buffer.getvalue())

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from benchmark.pocket.marks import GLYPHS, SHAPES, STROKES, TEXTURES, Mark, Plane, turn
 from benchmark.tasks.hashed_random import Floats, choices, normals, uniforms
 
-SIZE = 32
+SIZE = 32  # S, pixels a side
 VERSION = 1  # part of every task's fingerprint: raise it whenever a byte of any picture changes
-Images = NDArray[np.uint8]
-Colour = NDArray[np.float32]
+Images = NDArray[np.uint8]  # (n, S, S, 3)
+Colour = NDArray[np.float32]  # (n, 3) in 0..255
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (215, 35, 35),
@@ -47,7 +47,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "mint": (155, 240, 190),
 }
 BASIC_COLOURS = list(COLOURS)[:12]
-SHADED = BASIC_COLOURS[:9]  # those of which a dark and a light shade can be told
+SHADED = BASIC_COLOURS[:9]  # white, black and gray have no dark and light shades of their own
 
 
 def _shade(name: str, part: float, end: int) -> tuple[int, int, int]:
@@ -58,6 +58,7 @@ def _shade(name: str, part: float, end: int) -> tuple[int, int, int]:
 
 SHADES = {f"dark {name}": _shade(name, 0.5, 0) for name in SHADED}
 SHADES |= {f"light {name}": _shade(name, 0.5, 255) for name in SHADED}
+# after the slices above, so that indices 0 to 11 stay the basic colours
 COLOURS.update(SHADES)
 PLACES = {
     "top left": (-1, -1),
@@ -72,7 +73,7 @@ PLACES = {
 }
 SIZES = {"tiny": 0.36, "small": 0.48, "medium": 0.62, "large": 0.8}
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-DIRECTIONS = {
+DIRECTIONS = {  # in parts of a turn, from the first colour to the second; clockwise, as y points down
     "left to right": 0.0,
     "top left to bottom right": 0.125,
     "top to bottom": 0.25,
@@ -114,6 +115,7 @@ class Canvas:
         self.key, self.n, self.style = key, n, style
         line = ((np.arange(SIZE, dtype=np.float32) + np.float32(0.5)) / np.float32(SIZE / 2)) - np.float32(1)
         t = (self.chance("tilt", 1)[:, 0] * 2 - 1) * style.tilt * 3.14159265  # tan(angle/2), to first order
+        # rational in t, so exactly rounded, and cos^2 + sin^2 = 1 for any t
         cos, sin = ((1 - t * t) / (1 + t * t)).astype(np.float32), (2 * t / (1 + t * t)).astype(np.float32)
         x, y = np.broadcast_to(line, (n, SIZE, SIZE)), np.broadcast_to(line[:, None], (n, SIZE, SIZE))
         self.x: Plane = _each(cos) * x + _each(sin) * y
@@ -148,15 +150,18 @@ class Canvas:
             py = (self.y[at] - _each(y[at].astype(np.float32))) / scale
             distance = marks[m](px, py)
             if self.style.outline:
-                distance = np.abs(distance + np.float32(0.1)) - np.float32(0.1)
+                distance = np.abs(distance + np.float32(0.1)) - np.float32(0.1)  # a band of 0.2 inside the edge
+            # the distance in pixels; an edge one pixel wide, in place of anti-aliasing by more samples
             cover = np.clip(np.float32(0.5) - distance * scale * np.float32(SIZE / 2), np.float32(0), np.float32(1))
             if self.style.fill:
                 texture = TEXTURES[self.style.fill](px * np.float32(1.5), py * np.float32(1.5))
+                # never below 1/4, so the shape can be seen
                 cover = cover * (np.float32(0.25) + np.float32(0.75) * texture)
             self.pixels[at] += cover[..., None] * (colours[at][:, None, None, :] - self.pixels[at])
 
     def finish(self) -> Images:
         """Apply the style and round to bytes."""
+        # the order matters: noise comes after contrast and gray, which would weaken it
         s, out = self.style, self.pixels
         if s.clutter:
             for k in range(s.clutter):
@@ -171,11 +176,11 @@ class Canvas:
                     colours=tint,
                 )
         if s.hide:
-            u = self.chance("hide", 2) * (2 - 2 * s.hide) - (1 - s.hide)
+            u = self.chance("hide", 2) * (2 - 2 * s.hide) - (1 - s.hide)  # its centre, such that all of it is inside
             near = np.maximum(
                 np.abs(self.x - _each(u[:, 0].astype(np.float32))), np.abs(self.y - _each(u[:, 1].astype(np.float32)))
             )
-            out[near < s.hide] = 110
+            out[near < s.hide] = 110  # a half-width of `hide`, since the picture's is 1
         if s.shade:
             u = self.chance("shade", 2) * 2 - 1
             light = _each(u[:, 0].astype(np.float32)) * self.x + _each(u[:, 1].astype(np.float32)) * self.y
@@ -214,8 +219,8 @@ def colours_of(index: NDArray[np.int64], jitter: Floats | None = None) -> Colour
 def two_colours(u: Floats, first: NDArray[np.int64] | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A basic colour and a clearly different one for each row; `first` fixes the former."""
     a = choices(u[:, 0], len(BASIC_COLOURS)) if first is None else first
-    far = np.abs(_PALETTE[a][:, None, :] - _PALETTE[None, : len(BASIC_COLOURS), :])
-    allowed = (far[..., 0] + far[..., 1] + far[..., 2]) > 190
+    far = np.abs(_PALETTE[a][:, None, :] - _PALETTE[None, : len(BASIC_COLOURS), :])  # (n, 12, 3)
+    allowed = (far[..., 0] + far[..., 1] + far[..., 2]) > 190  # of at most 765; black or white always is
     order = np.floor(u[:, 1] * allowed.sum(1)).astype(np.int64)
     return a, (np.cumsum(allowed, 1) > order[:, None]).argmax(1)
 
@@ -236,6 +241,7 @@ def _colours(canvas: Canvas, known: Attributes) -> tuple[Colour, Colour]:
     """Foreground and background, told apart, the named ones kept."""
     u = canvas.chance("colours", 8)
     palette = list(COLOURS)
+    # any colour if named, but by chance only one of the corpus's basic colours
     fore = _pick(canvas, known, "colour", palette if "colour" in known else BASIC_COLOURS)
     a, b = two_colours(u, fore)
     if "background" in known:
@@ -244,6 +250,7 @@ def _colours(canvas: Canvas, known: Attributes) -> tuple[Colour, Colour]:
 
 
 def _seen_shapes(known: Attributes) -> list[str]:
+    # by chance only shapes of the corpus, so that a task's novelty is in its classes alone
     return list(SHAPES) if "shape" in known else list(SHAPES)[:10]
 
 
@@ -256,7 +263,7 @@ def object_scene(canvas: Canvas, known: Attributes) -> None:
     u = canvas.chance("place", 2)
     room = np.maximum(1 - radius, 0.05)
     if "place" in known:
-        radius = np.minimum(radius, 0.46)
+        radius = np.minimum(radius, 0.46)  # at most 0.54 + 0.08 + 0.46: nearly inside the picture at every place
         spot = np.array([PLACES[p] for p in known["place"]], np.float64)
         x, y = spot[:, 0] * 0.54 + (u[:, 0] - 0.5) * 0.16, spot[:, 1] * 0.54 + (u[:, 1] - 0.5) * 0.16
     else:
@@ -271,7 +278,7 @@ def count_scene(canvas: Canvas, known: Attributes) -> None:
     number = _pick(canvas, known, "number", NUMBERS if "number" in known else NUMBERS[:6]) + 1
     names = _seen_shapes(known)
     shape = _pick(canvas, known, "shape", names)
-    cells = np.argsort(canvas.chance("cells", 9), 1, kind="stable")
+    cells = np.argsort(canvas.chance("cells", 9), 1, kind="stable")  # (n, 9), a random order of the cells
     jitter = canvas.chance("jitter", 18).reshape(-1, 9, 2) - 0.5
     size = 0.22 + 0.06 * canvas.chance("radius")[:, 0]
     canvas.fill(back)
@@ -287,7 +294,7 @@ def texture_scene(canvas: Canvas, known: Attributes) -> None:
     names = list(TEXTURES) if "texture" in known else list(TEXTURES)[:10]
     texture = _pick(canvas, known, "texture", names)
     u = canvas.chance("frame", 3)
-    scale = _each((2.0 + 1.4 * u[:, 0]).astype(np.float32))
+    scale = _each((2.0 + 1.4 * u[:, 0]).astype(np.float32))  # periods in a half-width
     dx, dy = _each(u[:, 1].astype(np.float32)), _each(u[:, 2].astype(np.float32))
     canvas.fill(back)
     for m in np.unique(texture):
@@ -306,6 +313,7 @@ def gradient_scene(canvas: Canvas, known: Attributes) -> None:
         tint = _each((canvas.chance("tint")[:, 0] * 60).astype(np.float32))[..., 0]
         fore, back = np.full_like(fore, 235) - tint, np.full_like(back, 20) + tint
     canvas.fill(fore)
+    # both ends are flat beyond |along| = 0.91
     canvas.blend(np.clip(along * np.float32(0.55) + np.float32(0.5), np.float32(0), np.float32(1)), back)
 
 
@@ -343,8 +351,9 @@ def relation_scene(canvas: Canvas, known: Attributes) -> None:
     fore, back = _colours(canvas, known)
     u = canvas.chance("relation-place", 6)
     names = _seen_shapes(known)
+    # from the middle to the first shape, y down
     step = np.array([(0, -1), (0, 1), (-1, 0), (1, 0)], np.float64)[_pick(canvas, known, "relation", RELATIONS)]
-    side = (u[:, :2] - 0.5) * 0.5 * (1 - np.abs(step))
+    side = (u[:, :2] - 0.5) * 0.5 * (1 - np.abs(step))  # across the step only
     size = 0.34 + 0.08 * u[:, 2]
     second = _pick(canvas, known, "second", list(SHAPES)[:10])
     other = colours_of(_pick(canvas, known, "other", list(COLOURS)), u[:, 3:]) if "other" in known else fore
@@ -383,7 +392,7 @@ def clock_scene(canvas: Canvas, known: Attributes) -> None:
 
 
 def _hand(part: float) -> Mark:
-    c, s = turn(part - 0.25)
+    c, s = turn(part - 0.25)  # twelve o'clock is up
 
     def mark(x: Plane, y: Plane) -> Plane:
         along, across = c * x + s * y, c * y - s * x
@@ -403,7 +412,7 @@ def die_scene(canvas: Canvas, known: Attributes) -> None:
     nothing = np.zeros(canvas.n, np.int64)
     canvas.fill(back)
     canvas.paint([SHAPES["square"]], nothing, x=x, y=y, size=size * 1.25, colours=fore)
-    for px, py, shown in (
+    for px, py, shown in (  # place of a pip, and the faces that have it
         (0, 0, (1, 3, 5)),
         (-1, -1, (2, 3, 4, 5, 6)),
         (1, 1, (2, 3, 4, 5, 6)),
@@ -438,6 +447,7 @@ def ellipse_scene(canvas: Canvas, known: Attributes) -> None:
 
 def _ellipse(flatness: float) -> Mark:
     k = np.float32(flatness)
+    # half-axes 0.9 and 0.9 / k; the slope is k at most, hence / k
     return lambda x, y: (np.sqrt(x * x + k * k * y * y) - np.float32(0.9)) / k
 
 
@@ -465,7 +475,8 @@ def signal_scene(canvas: Canvas, known: Attributes) -> None:
     for k, form in enumerate(forms):
         value[signal == k] = form[signal == k]
     trace = value * (np.float32(0.35) + np.float32(0.3) * height) + (level - np.float32(0.5)) * np.float32(0.3)
-    near = np.abs(canvas.y + trace)
+    near = np.abs(canvas.y + trace)  # y points down: positive values are drawn upwards
+    # a steep part moves far from pixel to pixel; without more width it would be dotted
     slope = np.abs(np.diff(trace, axis=2, prepend=trace[:, :, :1])) * np.float32(0.6)
     ink = np.clip((np.float32(0.09) + slope - near) * np.float32(14), np.float32(0), np.float32(1))
     canvas.fill(np.full((canvas.n, 3), (10, 25, 15), np.float32))
@@ -515,6 +526,7 @@ SCENES: dict[str, Scene] = {
 def draw(scene: str, key: str, n: int, attributes: Attributes, style: Style = Style()) -> Images:
     """Draw n pictures of a scene, uint8 (n, 32, 32, 3); `attributes` fixes a name per picture for some of its attributes."""
     batches = []
+    # 512 pictures are 6 MiB of float32; the key has the start, so more pictures leave the first ones as they are
     for start in range(0, n, 512):
         part = {what: names[start : start + 512] for what, names in attributes.items()}
         canvas = Canvas(f"{key}/{start}", min(512, n - start), style)

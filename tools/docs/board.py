@@ -36,6 +36,7 @@ class Board:
 
     def informative(self, technique: str) -> list[Row]:
         """Scores informative beyond the accuracy before, over tasks: the largest partial correlations first."""
+        # keys are (scorer, technique, axis)
         rows = [self.beyond[key] for key in self.beyond if key[1:] == (technique, "tasks")]
         return sorted((row for row in rows if row["informative"]), key=lambda row: -abs(row["partial"]["value"] or 0.0))
 

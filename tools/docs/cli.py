@@ -39,6 +39,7 @@ def outdated(parts: Iterable[str] = tuple(PARTS)) -> list[str]:
                 out.append(f"{name}: is missing")
                 continue
             shown = path.read_text(encoding="utf-8")
+            # numbers may differ by rounding between machines
             lines = differences(shown, generated)
             if part == "reference" and shown != generated:  # no measured numbers, hence no tolerance
                 lines = lines or ["differs"]
@@ -63,6 +64,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python tools/docs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    # the empty list is a choice too: argparse checks the default of nargs="*" against the choices
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--check", action="store_true", help="report what is out of date instead of writing")
     arguments = parser.parse_args()
@@ -75,4 +77,4 @@ def main() -> int:
     print("\n".join(lines) or "the generated documentation is current")
     if lines:
         print("run python tools/docs", file=sys.stderr)
-    return bool(lines)
+    return bool(lines)  # exit code 1 if anything is out of date

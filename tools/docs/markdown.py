@@ -11,7 +11,7 @@ def short(value: float | None) -> str:
     if value is None:
         return "–"
     text = f"{value:.2f}"
-    if float(text) == 0:
+    if float(text) == 0:  # "-0.00" too
         return "0"
     return (text.replace("0.", ".", 1) if abs(float(text)) < 1 else text).replace("-", "−")
 
@@ -33,23 +33,24 @@ def sign(row: Mapping[str, Any] | None) -> int:
 def p_value(value: float | None) -> str:
     if value is None:
         return "–"
+    # 1.000 keeps its digit, as it does not begin with 0
     return "< .001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1)
 
 
 def span(values: Iterable[float], form: Callable[[float], str] = short) -> str:
     ordered = sorted(values)
-    low, high = form(ordered[0]), form(ordered[-1])
+    low, high = form(ordered[0]), form(ordered[-1])  # compared as printed, so equal texts are not repeated
     return low if low == high else f"{low} to {high}"
 
 
 def points(value: float) -> str:
     """A share as points of accuracy."""
-    return f"{100 * value:.1f}"
+    return f"{100 * value:.1f}"  # a difference of accuracies times 100, hence not a percentage
 
 
 def table(rows: Sequence[Mapping[str, str]], left: Sequence[str] = ()) -> str:
     """A Markdown table; the columns named in `left` are aligned to the left, the others to the right."""
-    heads = list(rows[0])
+    heads = list(rows[0])  # every row has the same columns
     lines = [
         heads,
         [":--" if head in left else "--:" for head in heads],
@@ -65,8 +66,10 @@ def code(name: str) -> str:
 def escaped(text: str) -> str:
     """Escape what Markdown would read as markup, outside of code spans."""
     spans = text.split("`")
+    # an odd number of backticks: they mark no code, so they are escaped too
     if len(spans) % 2 == 0:
         return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", text)
+    # odd parts are code
     return "`".join(part if i % 2 else re.sub(r"([\\*_\[\]<>|])", r"\\\1", part) for i, part in enumerate(spans))
 
 
@@ -75,6 +78,7 @@ def filled(path: Path, blocks: Mapping[str, Callable[[], str]]) -> str:
     text = path.read_text(encoding="utf-8")
     for name, generate in blocks.items():
         begin, end = f"<!-- begin: {name} -->\n", f"<!-- end: {name} -->"
+        # a block that is missing or repeated would leave stale text
         if text.count(begin) != 1 or text.count(end) != 1:
             raise SystemExit(f"{path.name}: block '{name}' should occur exactly once; add its two markers")
         before, rest = text.split(begin)

@@ -24,11 +24,11 @@ def picture_content() -> dict[str, Any]:
     """Scorers in the order of the leaderboard, and per panel [value, low, high] of each, rounded."""
     board, *_ = pocket()
     names = top(board)
-    for _, target, axis, _ in PANELS[1:]:
+    for _, target, axis, _ in PANELS[1:]:  # `top` has those of the first panel
         names += _best(target, axis)
     names += ["iimm", "logme", "h_score", "random"]
-    names = sorted(dict.fromkeys(names), key=board.ranking(FIRST, "gain").index)
-    values: dict[str, list[list[float | None]]] = {}
+    names = sorted(dict.fromkeys(names), key=board.ranking(FIRST, "gain").index)  # without repetitions
+    values: dict[str, list[list[float | None]]] = {}  # by target: (scorers, 3), value, low and high
     for _, target, axis, _ in PANELS:
         rows = [board.row(name, FIRST, target, axis) or {} for name in names]
         values[target] = [
@@ -49,6 +49,7 @@ def draw(path: Path) -> None:
     """Draw the leaderboard: one row per scorer, one panel per question. The numbers are stored in the file."""
     import matplotlib
 
+    # draws without a display
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
@@ -60,11 +61,13 @@ def draw(path: Path) -> None:
         _draw_intervals(axis, names, content["values"][target])
         _style_panel(axis, title, label)
     axes[0].set_yticks(range(len(names)), names)
+    # inverted: the first scorer on top
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     figure.tight_layout(w_pad=1.6, rect=(0, 0.03, 1, 1))
     legend = "Bars: 95 % intervals. Blue: excludes zero. Orange: baselines."
     figure.text(0.995, 0.006, legend, ha="right", fontsize=10, color="#5b6472")
     path.parent.mkdir(parents=True, exist_ok=True)
+    # no software version in the file, which would change with every release of matplotlib
     figure.savefig(path, dpi=160, facecolor="white", metadata={"Software": None, "Description": json.dumps(content)})
     plt.close(figure)
 
@@ -72,9 +75,11 @@ def draw(path: Path) -> None:
 def _draw_intervals(axis: Any, names: Sequence[str], values: Sequence[Sequence[float | None]]) -> None:
     axis.axvline(0, color=GREY, linewidth=1)
     for place, (name, (value, low, high)) in enumerate(zip(names, values, strict=True)):
+        # a score that is constant along the axis, or too few points
         if value is None or low is None or high is None:
             axis.text(0.03, place, "not defined", color=GREY, va="center", fontsize=9)
             continue
+        # blue: the interval excludes zero
         colour = ORANGE if name in ("headroom", "random") else BLUE if low > 0 or high < 0 else GREY
         axis.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="round", alpha=0.75)
         axis.plot(value, place, "o", color=colour, markersize=6.5)
@@ -96,7 +101,7 @@ def picture_numbers(path: Path) -> dict[str, Any]:
     from PIL import Image
 
     with Image.open(path) as image:
-        content: dict[str, Any] = json.loads(image.info["Description"])
+        content: dict[str, Any] = json.loads(image.info["Description"])  # a text chunk of the PNG
     return content
 
 

@@ -41,7 +41,7 @@ def pools_table() -> str:
         }
         for pool in pools.iter_rows(named=True)
     ]
-    most = points(max(value or 0.0 for value in pools["headroom"]))
+    most = points(max(value or 0.0 for value in pools["headroom"]))  # over all pools
     return f"{table(rows, ['pool', 'always take'])}\n\nNo score can gain more than {most} points of accuracy in any of these pools."
 
 
@@ -63,10 +63,11 @@ def published() -> dict[Path, str]:
         "are another laboratory's measurements of the same models and tasks: an external noise ceiling.",
     ]
     for title, key in (("", "clip"), ("## Published scores on published accuracies", "scores")):
-        parts += [title] if title else []
+        parts += [title] if title else []  # the first group follows its heading above
         for board in boards[key]:
             for technique in board.techniques:
                 section = technique_section(board, technique)
+                # one level down, and the source's name for the heading
                 parts.append(section.replace(f"## {technique}", f"### {board.meta['suite']}", 1))
     return {
         DOCS / "results" / "published.md": "\n\n".join([GENERATED, *parts]) + "\n",

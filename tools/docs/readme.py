@@ -45,6 +45,7 @@ def headroom_finding() -> str:
     board, *_ = pocket()
     baseline = ("headroom", MIRRORED)
     first = sum(board.ranking(technique, "gain")[0] in baseline for technique in board.techniques)
+    # the first that is neither headroom nor its mirror image
     other = next(name for name in board.ranking(FIRST, "gain") if name not in baseline)
     gain, forgetting = (board.row("headroom", FIRST, target, "tasks") for target in ("gain", "forgetting"))
     return (
@@ -58,6 +59,7 @@ def headroom_finding() -> str:
 def iimm_finding() -> str:
     """Whether IIMM's correlations with gain and forgetting are above zero, and its places on the leaderboard."""
     board, *_ = pocket()
+    # by technique
     rows = {t: [board.row("iimm", k, t, "tasks") for k in board.techniques] for t in ("gain", "forgetting")}
     places = [board.ranking(technique, "gain").index("iimm") + 1 for technique in board.techniques]
     return (
@@ -74,6 +76,7 @@ def models_finding() -> str:
     values = {name: row["value"] for name, row in rows.items() if row and row["value"] is not None}
     best = max(values, key=values.__getitem__)
     informative = [f"{code(row['scorer'])} ({short(row['partial']['value'])})" for row in board.informative(FIRST)[:4]]
+    # mean absolute errors with whole tasks left out, one per technique
     errors = {
         name: [x["tasks"]["mae"] for x in predictions if (x["predictor"], x["target"]) == (name, "gain")]
         for name in ("the mean", "combination")
@@ -113,6 +116,7 @@ def _range(rows: Sequence[Row | None]) -> str:
 def facts() -> str:
     """One sentence on the size of the board."""
     board, *_ = pocket()
+    # of a complete suite: models x tasks x techniques x seeds
     runs = len(board.meta["models"]) * len(board.meta["tasks"]) * len(board.techniques) * len(board.meta["seeds"])
     return (
         f"*{len(board.meta['models'])} models, {len(board.meta['tasks'])} tasks, {len(board.techniques)} techniques, "

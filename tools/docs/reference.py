@@ -19,6 +19,7 @@ def command_parser() -> argparse.ArgumentParser:
 def subcommands() -> dict[str, tuple[argparse.ArgumentParser, str]]:
     """Each command's parser and its one-line help."""
     actions = command_parser()._actions
+    # argparse has no public access to its actions and subparsers
     commands = next(action for action in actions if isinstance(action, argparse._SubParsersAction))
     helps = {choice.dest: choice.help or "" for choice in commands._choices_actions}
     return {name: (parser, helps.get(name, "")) for name, parser in commands.choices.items()}
@@ -32,7 +33,7 @@ def _option(action: argparse.Action) -> tuple[str, str]:
         else str(action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper())
     )
     names = [f"`{name}{' ' + values if values else ''}`" for name in action.option_strings] or [f"`{values}`"]
-    text = (action.help or "").replace("%(default)s", str(action.default)).replace("%%", "%")
+    text = (action.help or "").replace("%(default)s", str(action.default)).replace("%%", "%")  # as argparse formats it
     return ", ".join(names), text.replace("|", "\\|")
 
 
@@ -41,6 +42,7 @@ def commands_page() -> str:
     options = {
         name: [_option(a) for a in parser._actions if a.dest != "help"] for name, (parser, _) in commands.items()
     }
+    # options that every command has are listed once
     common = [option for option in next(iter(options.values())) if all(option in own for own in options.values())]
     summary = [{"command": f"[`{name}`](#{name})", "does": text} for name, (_, text) in commands.items()]
     parts = [
@@ -62,6 +64,7 @@ def _command_section(
     name: str, parser: argparse.ArgumentParser, text: str, own: Sequence[tuple[str, str]]
 ) -> list[str]:
     """Usage, options and examples of one command."""
+    # arguments without a leading dash
     positional = " ".join(_option(a)[0].strip("`") for a in parser._actions if not a.option_strings)
     parts = [
         f"## {name}",
@@ -71,6 +74,7 @@ def _command_section(
     if own:
         parts.append(_options(own))
     if parser.epilog:
+        # without its first line, a heading
         examples = [line.strip() for line in parser.epilog.strip().splitlines()[1:]]
         parts.append("\n".join(["```sh", *examples, "```"]))
     return parts
@@ -86,6 +90,7 @@ def scorers_page() -> str:
     import scorers
 
     specs = {name: function.spec for name, function in scorers.registry().scorers.items()}
+    # without scorers of other installed packages
     own = {name: spec for name, spec in specs.items() if spec.function.__module__.split(".")[0] == "scorers"}
     summary = [
         {
@@ -105,6 +110,7 @@ def scorers_page() -> str:
         table(summary, ["scorer", "predicts", "cost", "definition"]),
     ]
     for name, spec in own.items():
+        # a MyST label, to which the summary's links refer
         parts += [f"({name.replace('_', '-')})=\n## {name}", docstring(spec.function), _declaration(spec)]
     parts += [
         "## References",
@@ -118,6 +124,7 @@ def _declaration(spec: Any) -> str:
     """The declaration of a scorer (a `ScorerSpec`) as a list."""
     import scorers
 
+    # in the order of NEEDS
     needs = ", ".join(f"`{need}` ({scorers.NEEDS[need]})" for need in scorers.NEEDS if need in spec.needs)
     facts = [
         f"- Needs: {needs}",

@@ -20,8 +20,9 @@ def target_table(board: Board, technique: str, target: str) -> str:
         if target == "gain":
             beyond = board.beyond.get((name, technique, "tasks"))
             lead = (first or {}).get("over_headroom")
+            # * where informative
             cells["r given before"] = estimate(beyond and beyond["partial"], bool(beyond and beyond["informative"]))
-            cells["lead over headroom"] = estimate(lead, sign(lead) != 0)
+            cells["lead over headroom"] = estimate(lead, sign(lead) != 0)  # * where the interval excludes 0
         if target == "accuracy":
             for measure, head in (("rel@1", "rel@1"), ("regret@1", "regret")):
                 cells[head] = estimate(board.row(name, technique, target, "models", measure))
@@ -88,6 +89,7 @@ def forgetting_table(board: Board) -> str:
     rows = []
     for technique, row in board.forgetting.items():
         named = [f"{code(name)} {short(r['value'])}" for name, r in row["predicted_by"][:3]]
+        # the three strongest are named, the others counted
         more = len(row["predicted_by"]) - len(named)
         rows.append(
             {
@@ -120,9 +122,11 @@ def predictions_table(target: str) -> str:
     """Per technique: the mean, the best single other score, headroom, and the combination."""
     _, lines, _ = pocket()
     rows = []
+    # techniques in their order in the file, each once
     for technique in dict.fromkeys(line["technique"] for line in lines if line["target"] == target):
         known = {x["predictor"]: x for x in lines if (x["technique"], x["target"]) == (technique, target)}
         fixed = ("the mean", "headroom", "combination")
+        # lowest mean absolute error with whole tasks left out
         best = min((x for name, x in known.items() if name not in (*fixed, MIRRORED)), key=lambda x: x["tasks"]["mae"])
         for name in ("the mean", best["predictor"], "headroom", "combination"):
             line, error = known[name], known[name]["tasks"]

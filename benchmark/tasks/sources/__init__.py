@@ -76,6 +76,7 @@ def source_of(card: Card) -> Source:
     if card.kind not in plugins:
         raise CardError(f"{card_path(card)}: [source]: {unknown_name('source', card.kind, _plugins())}")
     source = plugins[card.kind]
+    # a misspelled option would otherwise be ignored without notice
     for field in card.source:
         if field not in (*source.options, *COMMON_OPTIONS):
             options = ", ".join(source.options) or "none"

@@ -20,7 +20,7 @@ from benchmark.files import user_folder
 from benchmark.tasks.cards import Card
 from leaderboard.regular_files import require_regular
 
-Labels = NDArray[np.int64]
+Labels = NDArray[np.int64]  # (N,)
 Report = Callable[[str], None]  # takes one line of progress
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
 # what decoders of images, arrays and archives raise on damaged files
@@ -104,6 +104,7 @@ def read_image(item: Item) -> Any:
         if isinstance(item, Path):
             require_regular(item, MAX_IMAGE_BYTES)
         with Image.open(item if isinstance(item, Path) else io.BytesIO(_read_bytes(item))) as image:
+            # the header contains the size, so it is checked before any pixel is decoded
             return _check_size(image).convert("RGB")
     except (Image.DecompressionBombError, *READ_ERRORS) as problem:
         raise InputError(

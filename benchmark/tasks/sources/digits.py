@@ -18,6 +18,7 @@ def _examples(card: Card, split: str) -> Examples:
         raise CardError(
             f"{card_path(card)}: [splits] need {needed} samples, but there are only {len(order)}; lower the sizes"
         )
+    # splits are consecutive runs of one random order, so they are disjoint
     start = sum(card.sizes[s] for s in SPLITS[: SPLITS.index(split)])
     rows = order[start : start + card.sizes[split]]
     gray = np.floor(digits.images[rows] * (255 / 16) + 0.5).astype(np.uint8)  # 0..16 to 0..255, rounded half up

@@ -86,7 +86,7 @@ def _download(url: str, path: Path, report: Report, pause: float, limit: int) ->
     for attempt in range(TRIES):
         if attempt:
             report(f"fetch: {url}: {problem}; try {attempt + 1} of {TRIES}")
-            time.sleep(pause * 2 ** (attempt - 1))
+            time.sleep(pause * 2 ** (attempt - 1))  # 1, 2, 4, 8 seconds with the default pause
         try:
             _append_rest(url, partial, limit)
             _check_digest(url, path, partial)

@@ -99,6 +99,7 @@ def _listed(card: Card, root: Path, part: str) -> Part:
     files: list[Path] = []
     labels: list[int] = []
     for number, row in enumerate(rows):
+        # 'all' takes every row, whatever its split
         if part != "all" and (row.get(split) if split else None) != card.source[part]:
             continue
         if date and not bounds[0] <= (row.get(date) or "") < bounds[1]:
@@ -124,6 +125,7 @@ def _listed(card: Card, root: Path, part: str) -> Part:
 
 def _read_csv(path: Path) -> list[dict[str, str]]:
     try:
+        # "utf-8-sig" skips the byte order mark that spreadsheets write
         text = read_bytes(path, TABLE_BYTES).decode("utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
@@ -142,6 +144,7 @@ def _split_files(card: Card, split: str) -> Part:
                 f"{card_path(card)}: [splits] need {needed} samples, but there are only {len(files)}; lower the sizes"
             )
         start = sum(card.sizes[s] for s in SPLITS[: SPLITS.index(split)])
+        # sorted: files in the order of the class folders
         rows = np.sort(stratified_order(f"folder/{card.name}", labels)[start : start + card.sizes[split]])
     else:
         part = part_of(card, split, parts or ["all"])

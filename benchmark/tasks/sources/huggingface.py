@@ -15,7 +15,7 @@ from benchmark.tasks.sources.splits import declared_parts, json_digest, part_of
 from benchmark.tasks.sources.tars import file_stamp, write_shard
 from benchmark.tasks.sources.webdataset import COUNT, NAMES, check_stored_names, examples_of, shards
 
-ROWS_PER_SHARD = 5000
+ROWS_PER_SHARD = 5000  # also the most that an interruption loses
 
 
 def _folder(card: Card) -> Path:
@@ -63,6 +63,7 @@ def _samples(card: Card, rows: Any) -> Iterator[tuple[bytes, str, int]]:
     try:
         for row in rows:
             value = row[image]
+            # a data set of files gives paths instead of bytes
             body = value["bytes"] if value["bytes"] is not None else _read_local(card, value["path"])
             number = row[label]
             if not isinstance(number, int) or not 0 <= number < len(card.classes):
@@ -92,6 +93,7 @@ def _suffix(card: Card, body: bytes) -> str:
 
     try:
         with Image.open(io.BytesIO(body)) as image:
+            # from the content; Pillow reads a format outside the list in spite of its suffix .png
             return {"JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}.get(str(image.format), ".png")
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as problem:
         raise InputError(f"{_dataset_name(card)}: a row's image cannot be read ({problem})") from None

@@ -22,6 +22,7 @@ LAYOUT = (
 def _read_array(path: Path, name: str) -> NDArray[np.generic]:
     try:
         require_regular(path)
+        # object arrays are pickles, which can run code
         with np.load(path, allow_pickle=False) as file:
             return np.atleast_1d(file[name])
     except READ_ERRORS as problem:
@@ -40,6 +41,7 @@ def _parts(path: Path) -> dict[str, str]:
             names = set(file.files)
     except READ_ERRORS as problem:
         raise InputError(f"{path}: cannot be read ({first_line(problem)}); {LAYOUT}") from None
+    # one pair of arrays for all splits
     if "images" in names:
         return {"all": ""}
     parts = {split: f"{split}_" for split in SPLITS if f"{split}_images" in names}

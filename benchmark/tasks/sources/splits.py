@@ -76,7 +76,9 @@ def stratified_order(key: str, labels: Labels) -> NDArray[np.int64]:
     place = np.empty(len(labels), np.float64)
     for k in np.unique(labels):
         rows = np.flatnonzero(labels == k)
+        # a rare class is spread as evenly as a frequent one
         place[rows[np.argsort(u[rows], kind="stable")]] = (np.arange(len(rows)) + 0.5) / len(rows)
+    # stable: equal places, as of classes of equal size, keep the order of rows
     return np.argsort(place, kind="stable")
 
 

@@ -41,6 +41,7 @@ def _index(path: Path, size: int, mtime_ns: int) -> tuple[list[StoredImage], Lab
     images: dict[str, StoredImage] = {}
     labels: dict[str, int] = {}
     try:
+        # "r:" refuses compression, which leaves no offsets to read images at
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 # nothing is unpacked, but a name with ".." marks a malicious archive
@@ -81,6 +82,7 @@ def _index(path: Path, size: int, mtime_ns: int) -> tuple[list[StoredImage], Lab
     for image in images.values():
         if image.offset + image.size > size:
             raise InputError(f"{path}: ends within '{image.name}'; remove it and fetch it again")
+    # symmetric difference: an image without a label, or the reverse
     for key in images.keys() ^ labels.keys():
         missing = "label (.cls)" if key in images else "image"
         raise InputError(f"{path}: sample '{key}' has no {missing}; fix the shard")
@@ -103,7 +105,7 @@ def _check_end(path: Path, offset: int) -> None:
     """Check that only zeros follow the last member, since tarfile takes a corrupt header for the end of the archive."""
     with path.open("rb") as file:
         file.seek(offset)
-        rest = file.read(64 * tarfile.RECORDSIZE)
+        rest = file.read(64 * tarfile.RECORDSIZE)  # 640 KiB; writers pad with zeros to whole records of 10 KiB
     if len(rest) < tarfile.BLOCKSIZE or any(rest):
         raise InputError(f"{path}: is corrupt after {offset} bytes; remove it and fetch it again")
 

@@ -103,6 +103,7 @@ def _fetch(card: Card, report: Report) -> None:
             labels = _read_labels(dataset, _dataset_name(card))
             partial = path.with_name(f".{path.stem}.{os.getpid()}.part.npz")
             np.savez(partial, labels=labels, names=np.array(names, np.str_))
+            # atomic, since the manifest marks a part as complete
             os.replace(partial, path)
         _labels_of(card, part)
 
@@ -112,6 +113,7 @@ def _read_labels(dataset: Any, name: str) -> Labels:
 
     Reading each sample decodes its image, so the attribute saves minutes on a large data set.
     """
+    # first, middle and last: data sets are often sorted by class
     probes = sorted({0, len(dataset) // 2, len(dataset) - 1})
     pair_lists = [getattr(dataset, "samples", None), getattr(dataset, "_samples", None)]
     columns = [getattr(dataset, attribute, None) for attribute in LABEL_ATTRIBUTES]
@@ -120,6 +122,7 @@ def _read_labels(dataset: Any, name: str) -> Labels:
         if column is None or len(column) != len(dataset):
             continue
         values = np.asarray(column)
+        # one integer per sample; attributes of segmentation or regression data look otherwise
         if values.ndim == 1 and values.dtype.kind in "iu" and all(int(values[i]) == int(dataset[i][1]) for i in probes):
             return values.astype(np.int64)
     labels = []

@@ -136,6 +136,7 @@ def _fetch(card: Card, report: Report) -> None:
         return
     for part in _parts(card):
         fetch_part(url, root, relative_path(card, part, text_field(card, part)), report)
+    # optional: without it, only the range of the labels is checked
     names_path = root / NAMES
     if not names_path.exists() and (names := read_text(f"{url}/{NAMES}")) is not None:
         write(names_path, names)
