@@ -34,8 +34,7 @@ from benchmark.commands import (
 from benchmark.commands import (
     list as list_,
 )
-from benchmark.errors import BenchmarkError, UsageError, first_line
-from benchmark.toml_fields import CONTROL
+from benchmark.errors import CONTROL, BenchmarkError, UsageError, first_line
 
 PROGRAM = "python -m benchmark"
 # in the order of `--help`: the pipeline, what is built on it, then tools

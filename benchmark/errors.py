@@ -11,7 +11,11 @@ Messages are for people. What code needs to know is in the attributes of the exc
 """
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# characters that a terminal may take for a command; tab and line end are none
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class BenchmarkError(Exception):

@@ -1,18 +1,14 @@
 """TOML files with every field checked: a missing, unknown or mistyped field is reported in one line with the file and the field."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmark.errors import InputError, first_line
+from benchmark.errors import CONTROL, InputError, first_line
 from leaderboard.regular_files import TEXT_BYTES, read_text
 
 T = TypeVar("T")
-CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)  # what a terminal may take for a command; tab and line end are none
 _TYPE_NAMES = {
     # as a user who writes TOML reads them
     str: "a string",

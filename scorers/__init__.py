@@ -8,12 +8,13 @@ A file dropped into this folder joins `registry()`; import its function from its
 
 from scorers._check import check_scorer
 from scorers._contract import COSTS, AnyScorer, Scorer, ScorerSpec, is_scorer, number, raised, reason, scorer
-from scorers._embeddings import NEEDS, Abstain, Embeddings, EmbeddingsError, Statistics
-from scorers._embeddings import statistics as statistics
+from scorers._embeddings import NEEDS, Abstain, Embeddings
 from scorers._files import load_embeddings
 from scorers._references import bibtex, references
 from scorers._registry import Registry, discover, registry
 from scorers._run import Result, score_embeddings
+from scorers._statistics import EmbeddingsError, Statistics
+from scorers._statistics import statistics as statistics
 from scorers.cka_text import cka_text
 from scorers.concept_variance import concept_variance
 from scorers.emms import emms

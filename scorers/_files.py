@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from scorers._embeddings import Embeddings, EmbeddingsError
+from scorers._embeddings import Embeddings
+from scorers._statistics import EmbeddingsError
 
 SCALARS = ("logit_scale", "logit_bias", "n_parameters")
 GENERAL = ("general_mean", "general_deviation")

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scorers._embeddings import Abstain, Floats
+from scorers._embeddings import Abstain
+from scorers._statistics import Floats
 
 
 def unit_range(values: Sequence[float]) -> Floats:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from scorers._embeddings import Embeddings, Floats, Ints
+from scorers._embeddings import Embeddings
+from scorers._statistics import Floats, Ints
 
 
 def sampled_rows(e: Embeddings, limit: int) -> Ints:

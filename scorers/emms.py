@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Abstain, Embeddings, Floats
+from scorers._embeddings import Abstain, Embeddings
+from scorers._statistics import Floats
 
 
 def sparsemax(z: Floats) -> Floats:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Abstain, Embeddings, Ints
+from scorers._embeddings import Abstain, Embeddings
 from scorers._sampling import canonical_order
+from scorers._statistics import Ints
 
 FOLDS = 5
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from scorers._contract import Components, need_two_classes, scorer
-from scorers._embeddings import Abstain, Embeddings, Floats, Statistics, eigen, statistics
+from scorers._embeddings import Abstain, Embeddings
 from scorers._pool import unit_range
+from scorers._statistics import Floats, Statistics, eigen, statistics
 from scorers.sfda import discriminants, require_within_spread, shrunk, softmax
 
 DIMENSIONS, TOP, ROUNDING = 64, 32, 1e-12

@@ -5,8 +5,9 @@ import warnings
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Abstain, Embeddings, Floats, Ints
+from scorers._embeddings import Abstain, Embeddings
 from scorers._sampling import canonical_order, sampled_rows
+from scorers._statistics import Floats, Ints
 from scorers.leep import leep
 
 MAX_ROWS, SEEDS, VARIANCE, PER_CLASS, STEPS = 2_000, 3, 0.8, 5, 30

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._embeddings import Embeddings
 from scorers._sampling import sampled, sampled_rows
+from scorers._statistics import Floats
 
 CITE = "ding2022pactran"
 STEPS, TINY = 10, 1e-10

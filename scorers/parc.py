@@ -3,8 +3,9 @@
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Abstain, Embeddings, Floats
+from scorers._embeddings import Abstain, Embeddings
 from scorers._sampling import sampled, sampled_rows
+from scorers._statistics import Floats
 
 MAX_ROWS = 500
 

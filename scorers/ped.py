@@ -3,7 +3,8 @@
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._embeddings import Embeddings
+from scorers._statistics import Floats
 from scorers.logme import logme
 from scorers.sfda import sfda
 

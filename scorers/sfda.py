@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Abstain, Embeddings, Floats, Ints, Statistics, eigen, statistics
+from scorers._embeddings import Abstain, Embeddings
+from scorers._statistics import Floats, Ints, Statistics, eigen, statistics
 
 
 def shrunk(covariance: Floats, shrink: float) -> Floats:

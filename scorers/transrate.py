@@ -6,7 +6,8 @@ from itertools import groupby
 import numpy as np
 
 from scorers._contract import need_two_classes, scorer
-from scorers._embeddings import Embeddings, Floats
+from scorers._embeddings import Embeddings
+from scorers._statistics import Floats
 
 EPSILON = 1e-4
 

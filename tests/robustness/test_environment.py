@@ -82,6 +82,6 @@ def test_weights_of_torch_are_loaded_without_unpickling(tmp_path: Path) -> None:
     shutil.copytree(model.load.partition("local-dir:")[2], folder)
     (folder / "open_clip_model.safetensors").unlink()
     torch.save({"state_dict": Trap()}, folder / "open_clip_pytorch_model.bin")
-    with pytest.raises(InputError, match="open_clip cannot load .* Weights only load failed"):
+    with pytest.raises(InputError, match=r"open_clip cannot load .* Weights only load failed"):
         Encoder(replace(model, load=f"local-dir:{folder}"))
     assert not (tmp_path / "sprung").exists()

@@ -41,7 +41,7 @@ class _HttpRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if urllib.parse.urlsplit(newurl).scheme not in ("http", "https"):
             raise _RefusedError(f"it redirects to {newurl!r}, which is not http or https")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        return super().redirect_request(req, fp, code=code, msg=msg, headers=headers, newurl=newurl)
 
 
 _OPENER = urllib.request.build_opener(_HttpRedirects)
