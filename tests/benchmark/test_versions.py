@@ -17,7 +17,7 @@ def file_names(name: str) -> set[str]:
 
 
 def test_files_of_a_scorer_include_its_imports() -> None:
-    shared = {"_contract.py", "_embeddings.py", "_run.py", "_registry.py"}
+    shared = {"_contract.py", "_embeddings.py", "_statistics.py", "_run.py", "_registry.py"}
     assert file_names("headroom") == shared | {"zero_shot_accuracy.py"}
     assert file_names("ped") == shared | {"ped.py", "sfda.py", "logme.py"}
     assert file_names("knn") == shared | {"knn.py", "_sampling.py"}
