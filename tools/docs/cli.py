@@ -1,7 +1,7 @@
 """Write every generated part of the documentation: python tools/docs [PART ...] [--check]
 
 Parts: `readme` (the blocks of README.md and their picture), `results` (docs/results/), `published` (docs/results/published.md and the
-block of leaderboard/README.md), `reference` (docs/reference/). Without a name, all of them. `--check` writes nothing, reports
+block of leaderboard/README.md), `reference` (docs/reference/), `pocket2` (the blocks of docs/explanation/pocket2.md). Without a name, all of them. `--check` writes nothing, reports
 everything that is out of date, and exits with 1 if there is any.
 
 Tables are built from the JSON that the commands write, never from printed tables. A block stands between `<!-- begin: NAME -->` and
@@ -16,6 +16,7 @@ from pathlib import Path
 from docs.common import ROOT
 from docs.compare import differences
 from docs.picture import PICTURE, draw, picture_differences
+from docs.pocket2 import pocket2
 from docs.published import published
 from docs.readme import readme
 from docs.reference import reference
@@ -26,6 +27,7 @@ PARTS: dict[str, Callable[[], dict[Path, str]]] = {
     "results": results,
     "published": published,
     "reference": reference,
+    "pocket2": pocket2,
 }
 
 
