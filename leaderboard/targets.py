@@ -103,24 +103,32 @@ def gains_by_seed(ledger: pl.DataFrame) -> tuple[Floats, Measured]:
     return np.stack([m.by_seed[k]["gain"] for k in m.techniques], 2), m
 
 
-def ranks_elsewhere(values: Floats, model: int, task: int) -> Floats:
-    """(K,) rank of a model among the pool on each other task that was measured on it and another: 0 worst, 1 best, ties averaged."""
-    ranks = []
-    for other in range(values.shape[1]):
-        column = values[:, other]
-        known = np.isfinite(column)
-        if other == task or not known[model] or known.sum() < 2:
-            continue
-        rivals = np.delete(column, model)[np.delete(known, model)]
-        ranks.append(((rivals < column[model]).sum() + 0.5 * (rivals == column[model]).sum()) / len(rivals))
-    return np.array(ranks, np.float64)
+def ranks(values: Floats) -> Floats:
+    """(models, tasks) rank of each model among the pool on each task: 0 worst, 1 best, ties averaged.
+
+    NaN where the model was not measured, or no other was.
+    """
+    known = np.isfinite(values)
+    rivals = known.sum(0) - 1  # (tasks,)
+    # [model, rival, task]; comparisons with NaN are false
+    lower = (values[None] < values[:, None]).sum(1)
+    equal = (values[None] == values[:, None]).sum(1) - known  # without the model itself
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(known & (rivals > 0), (lower + 0.5 * equal) / rivals, np.nan))
+
+
+def ranks_elsewhere(pool_ranks: Floats, model: int, task: int) -> Floats:
+    """(K,) the ranks of a model on the tasks other than one, where it has a rank. pool_ranks: those of `ranks`."""
+    others = np.delete(pool_ranks[model], task)
+    return np.asarray(others[np.isfinite(others)])
 
 
 def static_rank(values: Floats) -> Floats:
     """(models, tasks): each model's mean rank on the other tasks, a ranking that never looks at the task itself."""
+    pool_ranks = ranks(values)
     out = np.full(values.shape, np.nan)
     for model, task in np.ndindex(*values.shape):
-        ranks = ranks_elsewhere(values, model, task)
-        if len(ranks):
-            out[model, task] = ranks.mean()
+        others = ranks_elsewhere(pool_ranks, model, task)
+        if len(others):
+            out[model, task] = others.mean()
     return out

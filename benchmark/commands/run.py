@@ -23,12 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from benchmark.reports.plan import plan
     from benchmark.reports.run import run
     from benchmark.scoring.selection import report_load_failures
 
     suite, cache = options.load_suite(args), options.open_cache(args)
     if args.dry_run:
+        from benchmark.reports.plan import plan
+
         print(plan(suite, args.scorers, cache), end="")
         return
     # before the run, since --scorers all leaves these out

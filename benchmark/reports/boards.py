@@ -10,7 +10,7 @@ import polars as pl
 
 import leaderboard
 import scorers
-from benchmark.embedding.cache import Cache
+from benchmark.embedding.cache import Cache, Key
 from leaderboard import Board, Measured
 
 NAMES_SHOWN = 5  # of the models or tasks that only one of two tables has
@@ -21,27 +21,51 @@ def declared_orientation() -> dict[str, dict[str, int]]:
     return {name: dict(function.spec.predicts) for name, function in scorers.registry().scorers.items()}
 
 
-def suite_board(
-    suite: str, scores: pl.DataFrame, ledger: pl.DataFrame, cache: Cache, permutations: int = 2000
-) -> Board:
-    """The board of these scores against this ledger, cached under everything that determines it.
+PERMUTATIONS = 2000
+
+
+def board_key(suite: str, scores: pl.DataFrame, ledger: pl.DataFrame, permutations: int = PERMUTATIONS) -> Key:
+    """The cache key of a board: everything that determines it.
 
     suite: the name on the board.  scores, ledger: columns `leaderboard.tables.SCORES` and `LEDGER`.
     """
-    orientation = declared_orientation()
     # the tables as CSV, with all digits; "\0" keeps text from moving between them unnoticed
-    inputs = [scores.write_csv(), ledger.write_csv(), json.dumps([orientation, permutations, suite])]
+    inputs = [scores.write_csv(), ledger.write_csv(), json.dumps([declared_orientation(), permutations, suite])]
     # the statistics' own code is part of the key, so that a change of it never returns an old board
-    code = b"".join(path.read_bytes() for path in sorted(Path(leaderboard.__file__).parent.rglob("*.py")))
+    code = code_digest(Path(leaderboard.__file__).parent)
     # "suite" is in the digest too; here it is the name that `cache ls` shows
-    key = {"kind": "boards", "suite": suite, "of": hashlib.sha256("\0".join(inputs).encode() + code).hexdigest()}
+    return {"kind": "boards", "suite": suite, "of": hashlib.sha256("\0".join([*inputs, code]).encode()).hexdigest()}
+
+
+def code_digest(*folders: Path) -> str:
+    """SHA-256 of the source files of packages, in hexadecimal."""
+    total = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def suite_board(
+    suite: str,
+    scores: pl.DataFrame,
+    ledger: pl.DataFrame,
+    cache: Cache,
+    permutations: int = PERMUTATIONS,
+    *,
+    key: Key | None = None,
+) -> Board:
+    """The board of these scores against this ledger, cached under its key.
+
+    key: `board_key` of the other arguments, where the caller has it.
+    """
 
     def compute() -> str:
+        orientation = declared_orientation()
         board = leaderboard.make_board(scores, ledger, orientation=orientation, permutations=permutations, suite=suite)
         # all digits, unlike the published JSON, which is rounded
         return leaderboard.to_json(board)
 
-    return leaderboard.from_json(cache.get_record(key, compute))
+    return leaderboard.from_json(cache.get_record(key or board_key(suite, scores, ledger, permutations), compute))
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ def ledger_scores(ledger: pl.DataFrame, names: Sequence[str] | None) -> pl.DataF
             continue
         for technique, targets in measured.values.items():
             for target, values in targets.items():  # values: (models, tasks)
+                pool_ranks = leaderboard.ranks(values)
                 for i, j in np.ndindex(*values.shape):
                     # such a scorer reads the ranks alone; one row of zeros stands for the embeddings
-                    embeddings = scorers.Embeddings([[0.0]], [0], ledger=leaderboard.ranks_elsewhere(values, i, j))
+                    embeddings = scorers.Embeddings([[0.0]], [0], ledger=leaderboard.ranks_elsewhere(pool_ranks, i, j))
                     # of one technique and target, unlike other scores, which are blank there
                     row = {"scorer": name, "model": measured.models[i], "task": measured.tasks[j]}
                     row |= {"technique": technique, "target": target}

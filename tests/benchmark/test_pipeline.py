@@ -50,6 +50,15 @@ def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: 
         return (out / "board.md").read_text().rpartition("\n\n")[0], board
 
     first = content()
+
+    def times() -> dict[str, int]:
+        out = tmp_path / "out"
+        return {
+            str(p.relative_to(out)): p.stat().st_mtime_ns
+            for p in out.rglob("*")
+            if p.is_file() and p.name not in ("run.json", "SHA256SUMS")
+        }
+
     code = (
         "import sys; from benchmark.cli import main\n"
         f"status = main(['run', '--suite', r'{own / 'small.toml'}', '--out', 'out', '--quiet', '--cache', r'{own / 'cache'}'])\n"
@@ -58,6 +67,15 @@ def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: 
     warm = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert warm.returncode == 0, warm.stderr  # 10: torch was loaded where everything was cached
     assert warm.stderr == ""
+
+    # nothing that would be the same is written again, and what is missing is
+    written = times()
+    again = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert again.stdout == warm.stdout
+    assert times() == written
+    (tmp_path / "out" / "page" / "scorers" / "iimm.html").unlink()
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True)
+    assert set(times()) == set(written)
     assert content() == first
     check = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path / "out", check=False)
     assert check.returncode == 0

@@ -18,6 +18,7 @@ from leaderboard import (
     filter_board,
     ledger_table,
     make_board,
+    ranks,
     ranks_elsewhere,
     render,
     score_table,
@@ -214,14 +215,20 @@ def test_a_board_survives_json_exactly(board: Board) -> None:
 
 
 def test_static_rank_does_not_depend_on_the_task_itself() -> None:
-    ranks = static_rank(AFTER)
+    before = static_rank(AFTER)
     changed = AFTER.copy()
     changed[:, 3] = changed[::-1, 3]
-    assert np.array_equal(static_rank(changed)[:, 3], ranks[:, 3])
-    assert not np.array_equal(static_rank(changed), ranks)
+    assert np.array_equal(static_rank(changed)[:, 3], before[:, 3])
+    assert not np.array_equal(static_rank(changed), before)
     best = np.argsort(np.argsort(AFTER, 0), 0) / 5
     others = [best[1, j] for j in range(12) if j != 5]
-    assert ranks_elsewhere(AFTER, 1, 5) == pytest.approx(others)
+    assert ranks_elsewhere(ranks(AFTER), 1, 5) == pytest.approx(others)
+
+
+def test_ranks_average_ties_and_leave_out_what_was_not_measured() -> None:
+    values = np.array([[0.1, np.nan, 0.5], [0.3, 0.2, 0.5], [0.3, np.nan, 0.7], [np.nan, np.nan, 0.9]])
+    expected = [[0.0, np.nan, 1 / 6], [0.75, np.nan, 1 / 6], [0.75, np.nan, 2 / 3], [np.nan, np.nan, 1.0]]
+    np.testing.assert_allclose(ranks(values), expected)
 
 
 def test_tables_without_a_common_cell_are_an_error() -> None:
