@@ -25,23 +25,26 @@ def _log_overlap(means: Floats, variances: Floats, copies: float = 1.0) -> float
     """`ln Σ_{c≠c'} exp(−B)`, B the Bhattacharyya distance. copies: factor of the log term."""
     logs = np.log(variances)  # (C, D)
     rows = []
-    for c in range(len(means)):
-        middle = (variances[c] + variances) / 2  # σ̄ (C, D)
+    # B is the same for (c, c') and (c', c), so each pair is formed once; c' = c is a term of 0
+    for c in range(len(means) - 1):
+        middle = (variances[c] + variances[c + 1 :]) / 2  # σ̄ (C − c − 1, D)
         # B = ⅛ Σ_d (Δμ_d)²/σ̄_d + ½ Σ_d (ln σ̄_d − ½ ln σ_cd − ½ ln σ_c'd)
-        distance = ((means[c] - means) ** 2 / middle).sum(1) / 8 + copies * 0.5 * (
-            np.log(middle) - (logs[c] + logs) / 2
-        ).sum(1)
-        distance[c] = np.inf  # c' = c, a term of 0
-        rows.append(-distance)
+        distance = ((means[c] - means[c + 1 :]) ** 2 / middle).sum(1) / 8
+        log_term = np.log(middle).sum(1) - (logs[c].sum() + logs[c + 1 :].sum(1)) / 2
+        rows.append(-distance - copies * 0.5 * log_term)
     exponents = np.concatenate(rows)
-    # log-sum-exp: in many dimensions every term underflows
+    # log-sum-exp: in many dimensions every term underflows; the factor 2 makes pairs ordered
     highest = float(exponents.max())
-    return highest + math.log(float(np.exp(exponents - highest).sum()))
+    return highest + math.log(2 * float(np.exp(exponents - highest).sum()))
 
 
 def _diagonal(e: Embeddings) -> float:
-    means, variances = _moments(e)
-    return _log_overlap(means, np.maximum(variances, FLOOR))
+    def compute() -> float:
+        means, variances = _moments(e)
+        return _log_overlap(means, np.maximum(variances, FLOOR))
+
+    # once for the score and its component
+    return e.remember("gbc/diagonal", compute)
 
 
 def _spherical(e: Embeddings, log_term: str = "correct") -> float:

@@ -24,10 +24,13 @@ def nce(e: Embeddings) -> float:
     Source: Tran et al., ICCV 2019.
     """
     need_two_classes(e)
-    counts = np.zeros((len(e.classes), e.source_probs.shape[1]))  # (C, Z)
+    shape = len(e.classes), e.source_probs.shape[1]
+    counts = np.zeros(shape)  # (C, Z)
     for start in range(0, e.n, e.block_rows):
         rows = slice(start, start + e.block_rows)
-        np.add.at(counts, (e.y[rows], e.source_probs[rows].argmax(1)), 1)
+        # a pair (c, z) as the one number c·Z + z, which bincount counts fastest
+        pairs = e.y[rows] * shape[1] + e.source_probs[rows].argmax(1)
+        counts += np.bincount(pairs, minlength=counts.size).reshape(shape)
     joint = counts / e.n
     conditional = counts / np.maximum(counts.sum(0), 1)  # p(y|z)
     positive = counts > 0  # 0·ln 0 = 0
