@@ -49,7 +49,7 @@ def _load_tokenizer(name: str, options: dict[str, str]) -> Any:
     import open_clip
 
     try:
-        # said outright: without it transformers asks the user whether to run the code of a repository
+        # explicit: without it transformers asks the user whether to run the code of a repository
         return open_clip.get_tokenizer(name, trust_remote_code=False, **options)
     except TypeError:  # open_clip's own tokenizers have no such option
         return open_clip.get_tokenizer(name, **options)

@@ -154,7 +154,7 @@ def _last_bias(visual: Any) -> torch.Tensor:
     return trunk.attn_pool.mlp.fc2.bias if getattr(trunk, "attn_pool", None) is not None else trunk.norm.bias
 
 
-def _open_cone(model: Any, images: torch.Tensor, wanted: float) -> None:
+def _open_cone(model: Any, images: torch.Tensor, similarity: float) -> None:
     """Give untrained images the similarity that those of large networks have, by a common random part found by bisection.
 
     Wide and deep networks map everything into a narrow cone before they learn anything (Liang et al., 2022), and training at a low
@@ -170,7 +170,7 @@ def _open_cone(model: Any, images: torch.Tensor, wanted: float) -> None:
             x = model.encode_image(images, normalize=True)
             # mean similarity of two different rows: |sum x|^2 has N self-similarities of 1 among its N^2 terms
             found = float((x.sum(0).square().sum() - len(x)) / (len(x) * (len(x) - 1)))
-            low, high = ((low + high) / 2, high) if found < wanted else (low, (low + high) / 2)
+            low, high = ((low + high) / 2, high) if found < similarity else (low, (low + high) / 2)
 
 
 def _start(model: Any, recipe: Recipe, images: torch.Tensor, tokens: torch.Tensor) -> None:

@@ -238,7 +238,7 @@ def _pick(canvas: Canvas, known: Attributes, what: str, options: Sequence[str]) 
 
 
 def _colours(canvas: Canvas, known: Attributes) -> tuple[Colour, Colour]:
-    """Foreground and background, told apart, the named ones kept."""
+    """Foreground and background, clearly different, the named ones kept."""
     u = canvas.chance("colours", 8)
     palette = list(COLOURS)
     # any colour if named, but by chance only one of the corpus's basic colours

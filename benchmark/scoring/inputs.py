@@ -32,7 +32,7 @@ def scorer_inputs(
 ) -> scorers.Embeddings:
     """The train split's embeddings, class texts, and the posterior over the suite's source vocabulary.
 
-    needs: those of `POOL_NEEDS` that are wanted.
+    needs: those of `POOL_NEEDS` that a scorer declares.
     """
     keys = keys or Keys()
     embedder = Embedder(model, cache, keys)

@@ -5,15 +5,14 @@ import io
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from common import Command
 
 from benchmark.cli import COMMANDS, main
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
 PLAIN = ["--cache", "cache"]
 
 
@@ -65,10 +64,10 @@ def test_unknown_names_end_in_one_line_and_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([*words, *PLAIN]) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith(f"error: {message}")
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {message}")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
     assert not list(tmp_path.iterdir())
 
 
@@ -161,10 +160,10 @@ def test_bad_embeddings_end_in_one_line_and_code_1(
 ) -> None:
     path = embeddings_at(tmp_path / "e.npz", **change)
     assert main(["score", str(path)]) == 1
-    said = capsys.readouterr()
-    assert said.err == f"error: {path}: {said.err.split(': ', 2)[2]}"
-    assert message in said.err
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.err == f"error: {path}: {printed.err.split(': ', 2)[2]}"
+    assert message in printed.err
+    assert printed.out == ""
 
 
 def test_missing_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,9 +204,9 @@ def test_cache_is_listed_verified_and_pruned(tmp_path: Path, capsys: pytest.Capt
     assert main(["cache", "ls", *here]) == 0
     assert "2 files" in capsys.readouterr().out
     assert main(["cache", "verify", *here]) == 1
-    said = capsys.readouterr()
-    assert f"corrupt: {path}" in said.out
-    assert "cache prune" in said.err
+    printed = capsys.readouterr()
+    assert f"corrupt: {path}" in printed.out
+    assert "cache prune" in printed.err
     assert main(["cache", "prune", *here]) == 0
     assert not path.exists()
     assert main(["cache", "verify", *here]) == 0

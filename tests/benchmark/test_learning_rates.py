@@ -1,14 +1,9 @@
 """The learning rates of pocket2 are those that the committed trials choose."""
 
-import sys
-from pathlib import Path
-
+import learning_rates
 import pytest
 
 from benchmark.suites import suite
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import learning_rates
 
 TRIALS = learning_rates.read("pocket2")
 LOADED = suite.load("pocket2")

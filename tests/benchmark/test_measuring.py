@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from common import small
 
 import leaderboard
 from benchmark.embedding.cache import Cache
@@ -23,13 +23,6 @@ from benchmark.finetuning.ledger import Run
 from benchmark.finetuning.measure import measure
 from benchmark.finetuning.planning import pending_runs, time_estimate
 from benchmark.reports.measurements import suite_ledger
-from benchmark.suites import suite
-
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def small(folder: Path) -> suite.Suite:
-    return suite.load(str(folder / "small.toml"))
 
 
 def test_ledger_contains_every_run_on_every_task(measured: Path) -> None:
@@ -139,8 +132,8 @@ def test_killed_measurement_resumes_to_the_same_ledger(measured: Path, own: Path
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert subprocess.run(words, cwd=own, check=False, capture_output=True).returncode == 0
-    wanted = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
-    assert tables(own) == wanted
+    expected = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
+    assert tables(own) == expected
 
 
 def test_control_c_prints_one_line(own: Path) -> None:
@@ -154,11 +147,11 @@ def test_control_c_prints_one_line(own: Path) -> None:
     while time.monotonic() < deadline and not list((own / "gains").glob("*.csv")):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, printed = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in said
+    assert "Traceback" not in printed
     # loky's resource tracker, a process of its own, may warn of a folder that the workers removed before it could
-    assert said.splitlines().count("interrupted; the same command continues from here") == 1
+    assert printed.splitlines().count("interrupted; the same command continues from here") == 1
 
 
 def test_ledger_of_other_conditions_is_refused(own: Path) -> None:
@@ -270,8 +263,8 @@ def test_added_task_adds_only_the_missing_rows(own: Path) -> None:
     more = small(own).subset(None, None, ["clip_adapter"])
     assert measure(more, part=more, root=own / "cache", jobs=1, quiet=True) == 10
     assert len(suite_ledger(small(own))) == 50
-    wanted = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
-    assert tables(own) == wanted
+    expected = {name: [row for row in rows if ",full," not in row] for name, rows in whole.items()}
+    assert tables(own) == expected
     assert not ledger.incomplete_runs(own / "gains", "clip-things")
 
 

@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmark.embedding.cache import Cache
+from common import Command
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
+from benchmark.embedding.cache import Cache
 
 
 def test_run_prints_and_writes_the_board(own: Path, command: Command, tmp_path: Path) -> None:

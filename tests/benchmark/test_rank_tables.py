@@ -2,13 +2,11 @@
 
 import json
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from common import Command
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
 GAINS = "model,task,before,gain\n" + "".join(
     f"m{i},t{j:02},{0.1 + 0.05 * j},{0.5 - 0.03 * j + 0.02 * (i * j % 5)}\n" for i in range(6) for j in range(9)
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from common import Command
 
 import leaderboard
 from benchmark.embedding.cache import Cache
@@ -25,7 +26,6 @@ from benchmark.tasks import cards
 from benchmark.tasks.image_folder import card_from_folder
 from leaderboard.statistics import prediction
 
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Pictures = Callable[..., Path]
 
 

@@ -1,12 +1,11 @@
 """Scoring a small suite: inputs, cached scores, pool-relative and failing scorers."""
 
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from common import small
 
 import leaderboard
 from benchmark.embedding import jobs
@@ -16,13 +15,6 @@ from benchmark.reports.ledger_scores import ledger_scores
 from benchmark.reports.measurements import suite_ledger
 from benchmark.scoring import scoring
 from benchmark.scoring.inputs import scorer_inputs
-from benchmark.suites import suite
-
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def small(folder: Path) -> suite.Suite:
-    return suite.load(str(folder / "small.toml"))
 
 
 def test_scorers_read_only_the_train_split(measured: Path, tmp_path: Path) -> None:
@@ -92,10 +84,10 @@ def test_failing_pool_or_ledger_scorer_abstains_and_the_run_continues(
     board, _ = run(small(own), ["lost", "vague", "sour", "iimm"], Cache(own / "cache"), own / "out", jobs=1, quiet=True)
     assert set(board.rows["scorer"]) == {"lost", "vague", "sour", "iimm"}
     assert set(board.rows["coverage"].filter(board.rows["scorer"] != "iimm")) == {0.0}
-    said = caplog.text
-    assert "scorer 'lost' abstains on 10 cells: raised KeyError: 'nothing'" in said
-    assert "scorer 'sour' abstains" in said
-    assert "vague" not in said
+    printed = caplog.text
+    assert "scorer 'lost' abstains on 10 cells: raised KeyError: 'nothing'" in printed
+    assert "scorer 'sour' abstains" in printed
+    assert "vague" not in printed
 
 
 def test_embedding_loads_no_model_if_nothing_is_missing(measured: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,10 +124,10 @@ def test_technique_changes_exactly_its_parameters(
     assert set(before) == set(after)
     moved = {key for key in before if not torch.equal(before[key], after[key])}
     family = model.split("-")[0]
-    wanted = expected(family, name, list(before))
+    names = expected(family, name, list(before))
     # a softmax does not see a bias common to all classes; CoCa's pooler has more queries than are read
-    assert wanted - moved <= {"logit_bias"}
-    assert moved <= wanted
+    assert names - moved <= {"logit_bias"}
+    assert moved <= names
     if name == "lora":
         width = 96
         assert tuned.trained == (3 + 2) * 2 * (4 * width + width * 4)
@@ -137,7 +137,7 @@ def test_technique_changes_exactly_its_parameters(
             assert [bool(band.any()) for band in bands] == ([True, False, True] if len(bands) == 3 else [True])
             assert all(torch.linalg.matrix_rank(band) == 4 for band in bands if band.any())
     else:
-        assert tuned.trained == sum(before[key].numel() for key in wanted)
+        assert tuned.trained == sum(before[key].numel() for key in names)
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -148,9 +148,9 @@ def test_lora_starts_as_the_identity_and_folds_into_the_weights(
     module, pixels = copy.deepcopy(b.encoder.model), b.encoder.normalise(b.pixels(b.tasks[0], "test")[:])
     with torch.no_grad():
         plain = module.encode_image(pixels)
-        chosen = list(low_rank.add_low_rank(module, rank=4, scale=0.2, deviation=0.0))
+        parameters = list(low_rank.add_low_rank(module, rank=4, scale=0.2, deviation=0.0))
         assert torch.allclose(module.encode_image(pixels), plain, atol=1e-6)
-        for parameter in chosen:
+        for parameter in parameters:
             parameter += 0.3 * torch.randn_like(parameter)
         moved = module.encode_image(pixels)
         assert not torch.allclose(moved, plain, atol=1e-3)
@@ -270,7 +270,7 @@ class Line(nn.Module):
 def line(values: list[float], monkeypatch: pytest.MonkeyPatch, epochs: int) -> tuple[Line, list[float], list[float]]:
     """Fit a small classifier whose val accuracy follows `values`; returns it, the learning rates used, and weight[0,0] per epoch."""
     module, rates, seen = Line(), [], []
-    chosen = [module.weight]
+    parameters = [module.weight]
     x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
     y = (x[:, 0] > 0).long()
     original = torch.optim.AdamW.step
@@ -286,7 +286,7 @@ def line(values: list[float], monkeypatch: pytest.MonkeyPatch, epochs: int) -> t
     monkeypatch.setattr(torch.optim.AdamW, "step", step)
     options = {"rate": 0.1, "batch": 5, "epochs": epochs, "warmup": 0.25}
     curve, steps = fit(
-        chosen, lambda rows: x[rows] @ module.weight.T, y, val_accuracy=val, options=complete(options), seed=0
+        parameters, lambda rows: x[rows] @ module.weight.T, y, val_accuracy=val, options=complete(options), seed=0
     )
     assert steps == len(rates) == 4 * epochs
     assert curve == values

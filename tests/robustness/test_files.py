@@ -232,9 +232,9 @@ def test_unreadable_images_of_a_new_card_are_named_and_limited(
     assert "1 of 25 images cannot be read, more than 1%" in capsys.readouterr().err
     assert not (tmp_path / "pets.toml").exists()
     assert main([*words, "--max-bad", "10"]) == 0
-    said = capsys.readouterr().err
-    assert "left out: " in said
-    assert "broken.png" in said
+    printed = capsys.readouterr().err
+    assert "left out: " in printed
+    assert "broken.png" in printed
     card, skipped = card_from_folder(tmp_path / "images")
     assert len(skipped) == 1
     assert card.sizes["train"] == 24
@@ -243,9 +243,9 @@ def test_unreadable_images_of_a_new_card_are_named_and_limited(
 def test_control_characters_do_not_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bad\x1b[31mname.npz"
     assert main(["score", str(path)]) == 1
-    said = capsys.readouterr().err
-    assert "\x1b" not in said
-    assert r"bad\x1b[31mname.npz" in said
+    printed = capsys.readouterr().err
+    assert "\x1b" not in printed
+    assert r"bad\x1b[31mname.npz" in printed
     (tmp_path / "s.csv").write_text("scorer,model,task,score\n\x1b[2Jx,m,t,1\n")
     with pytest.raises(leaderboard.LeaderboardError, match="row 2, column 'scorer': contains a control character"):
         leaderboard.read_scores(tmp_path / "s.csv")
