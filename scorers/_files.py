@@ -51,6 +51,11 @@ def load_embeddings(path: str | Path, **more: Any) -> Embeddings:
         # a pipe would block for ever, and a device never ends
         if path.exists() and not path.is_dir() and not path.is_file():
             raise EmbeddingsError("is not a regular file")
+        if path.is_file():
+            try:
+                path.open("rb").close()
+            except OSError as problem:
+                raise EmbeddingsError(f"cannot be read ({problem.strerror})") from None
         if path.is_dir():
             arrays = _folder(path)
         elif not path.exists():

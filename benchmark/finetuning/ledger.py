@@ -89,7 +89,8 @@ def complete_runs(folder: Path, model: str, tasks: Iterable[str]) -> set[Run]:
 
 def repair(folder: Path, model: str) -> None:
     """Remove what an interrupted write left in a model's files: half a line, or a run with fewer rows than its notes say."""
-    if not folder.is_dir():
+    # what is torn in a read-only ledger is reported when it is read
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
         return
     with _lock(folder, model):
         for path in (rows_path(folder, model), runs_path(folder, model)):

@@ -254,3 +254,29 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path: Path, capsys: py
     (tmp_path / "t.toml").write_text(text + '[splits]\ntrain = 8\nval = 2\ntest = 2\n[source]\nkind = "digits"\n')
     with pytest.raises(InputError, match="contains a control character"):
         cards.read(tmp_path / "t.toml")
+
+
+def test_a_read_only_ledger_can_be_planned(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmark.finetuning.planning import pending_runs
+
+    loaded = suite.load(str(own / "small.toml"))
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(files, "lock", refuse)
+    monkeypatch.setattr(files, "write", refuse)
+    assert pending_runs(loaded, part=loaded) == []
+
+
+def test_an_unreadable_file_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "e.npz"
+    np.savez(path, image=np.eye(4), labels=[0, 0, 1, 1])
+
+    def deny(self: Path, *arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", deny)
+    with pytest.raises(scorers.EmbeddingsError, match=r"e\.npz: cannot be read \(Permission denied\)"):
+        scorers.load_embeddings(path)
