@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from benchmark.errors import CardError
+from benchmark.finetuning import ledger
 from benchmark.pocket import captions, corpus, pretrain, vocabulary, world
 from benchmark.pocket.families import BPE_2, FAMILIES, WEIGHTS_2, config
 from benchmark.reports import geometry, health
+from benchmark.reports.measurements import suite_ledger
 from benchmark.suites import suite
 from benchmark.tasks import cards, sources
 from benchmark.tasks import hashed_random as chance
@@ -266,3 +269,24 @@ def test_the_table_of_geometry_is_of_what_the_suite_has() -> None:
     for line, summary in zip(kept, geometry.summarise(places), strict=True):
         figures = [float(figure) for figure in line.split(",")[1:]]
         assert figures == pytest.approx([float(v) for k, v in vars(summary).items() if k != "model"], abs=2e-4)
+
+
+def test_the_runs_measured_so_far_are_of_what_the_suite_has() -> None:
+    """Of an incomplete ledger too: conditions, digests, all tasks in every run, and the accuracies before of the geometry table."""
+    loaded = suite.load("pocket2")
+    rows = suite_ledger(loaded)
+    runs = rows.group_by("model", "technique", "seed", "trained_on").len()
+    assert set(runs["len"]) == {len(loaded.tasks)}
+    assert set(runs["technique"]) == {settings.name for settings in loaded.techniques}
+    places = {(p.model, p.task): p.zero_shot for p in geometry.read(geometry.path_of("pocket2"))}
+    own = rows.filter(pl.col("trained_on") == pl.col("evaluated_on"))
+    for model, task, before in own.select("model", "trained_on", "before").unique().iter_rows():
+        assert before == pytest.approx(places[model, task], abs=1e-3)
+    # a run that kept the untuned weights changed nothing
+    for model in loaded.models:
+        for run, notes in ledger.read_notes(loaded.ledger, model.name).items():
+            if notes["epoch"] == 0:
+                after = rows.filter(model=run.model, technique=run.technique, seed=run.seed, trained_on=run.trained_on)
+                assert (after["after"] == after["before"]).all()
+                assert notes["drift"] == notes["kl"] == 0
+                break
