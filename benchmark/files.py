@@ -70,15 +70,15 @@ def lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
 
 def write_sums(folder: Path, names: Iterable[str]) -> Path:
     """Record the checksums of result files, besides those that are recorded already."""
-    sums = _read_sums(folder) | {name: _digest(folder / name) for name in names}
-    write(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())))
+    sums = _read_sums(folder) | {name: digest(folder / name) for name in names}
+    write(folder / SUMS, "".join(f"{value}  {name}\n" for name, value in sorted(sums.items())))
     return folder / SUMS
 
 
 def check_sum(path: Path) -> None:
     """Raise InputError for a result file that has changed since it was written. A file without a recorded checksum passes."""
     recorded = _read_sums(path.parent).get(path.name)
-    if recorded and path.is_file() and recorded != _digest(path):
+    if recorded and path.is_file() and recorded != digest(path):
         raise InputError(
             f"{path}: has changed since it was written, as {path.parent / SUMS} shows",
             f"write it again; if it was changed on purpose, remove its line from {SUMS}",
@@ -90,9 +90,10 @@ def _read_sums(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     lines = (line.partition("  ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
-    return {name: digest for digest, _, name in lines if name}
+    return {name: value for value, _, name in lines if name}
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

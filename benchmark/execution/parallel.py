@@ -7,11 +7,11 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-WATCH_INTERVAL = 0.5  # seconds between two looks at whether the main process is alive
+WATCH_INTERVAL = 0.5  # seconds between two looks at whether the parent is alive
 SHARED_MEMORY = Path("/dev/shm")
 # what loky and joblib create there, with the process that owns it
 TEMPORARY = re.compile(r"(?:sem\.loky-|loky-|joblib_memmapping_folder_)(\d+)[-_]")
@@ -42,26 +42,26 @@ def parallel(calls: Iterable[Any], jobs: int, ordered: bool = True) -> Iterator[
 def _call(main_process: int, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """One call in a worker, which from then on ends with the main process. With one job that process makes the call itself."""
     if os.getpid() != main_process:
-        _watch(main_process)
+        end_with(main_process)
     return function(*args, **options)
 
 
 _watched: set[int] = set()
 
 
-def _watch(main_process: int) -> None:
-    """End this process once its parent is no longer the main process.
+def end_with(parent: int, end: Callable[[], None] = lambda: os._exit(1)) -> None:
+    """Call `end`, which ends this process, once its parent is no longer that of this number. Further calls change nothing.
 
-    A thread, not PR_SET_PDEATHSIG: that signal comes when the thread that started the worker ends, which joblib's may do earlier.
+    A thread, not PR_SET_PDEATHSIG: that signal comes when the thread that started the process ends, which joblib's may do earlier.
     """
-    if main_process in _watched:
+    if parent in _watched:
         return
-    _watched.add(main_process)
+    _watched.add(parent)
 
     def wait() -> None:
-        while os.getppid() == main_process:
+        while os.getppid() == parent:
             time.sleep(WATCH_INTERVAL)
-        os._exit(1)
+        end()
 
     threading.Thread(target=wait, daemon=True).start()
 

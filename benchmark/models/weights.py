@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmark import files
 from benchmark.errors import InputError, UsageError, first_line, unknown_name
 from benchmark.models.model import Model
 from leaderboard.regular_files import TEXT_BYTES, read_text
@@ -27,8 +28,7 @@ TOKENIZER = ("tokenizer_config.json", "tokenizer.json")
 
 @lru_cache(maxsize=256)  # size and modification time make a changed file a new entry
 def _file_digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return files.digest(path)
 
 
 def file_digest(path: Path) -> str:

@@ -6,22 +6,21 @@ Reads requests from stdin, a line of JSON each, and answers each with a line of 
 import json
 import os
 import resource
+import signal
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import scorers
+from benchmark.execution.parallel import end_with
 from benchmark.scoring import isolation
 
 MEMORY = 8 * 2**30  # bytes of address space, besides four times the embeddings and what the process has at the start
-WATCH_INTERVAL = 0.5  # seconds between two looks at whether the parent is alive
 
 
 def main() -> None:
     parent, process = int(sys.argv[1]), os.getpid()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with(parent, lambda: os.killpg(0, signal.SIGKILL))
     # the answers keep the real stdout; what a scorer prints goes to stderr
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -62,12 +61,6 @@ def _limit_memory(size: int) -> None:
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = used + MEMORY + 4 * size
     resource.setrlimit(resource.RLIMIT_AS, (limit if hard < 0 else min(limit, hard), hard))
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(WATCH_INTERVAL)
-    os.killpg(0, 9)
 
 
 if __name__ == "__main__":

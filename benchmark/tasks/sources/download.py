@@ -1,7 +1,6 @@
 """HTTP downloads: atomic, resumed after interruptions, with retries; a file that changed on the server is noticed."""
 
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -200,8 +199,7 @@ def _check_digest(url: str, path: Path, content: Path | None = None) -> None:
         known, same_stamp = "", False
     if same_stamp:
         return
-    with content.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = files.digest(content)
     if known and digest != known:
         where = f"{url} is not the file that was downloaded first" if content != path else f"{path} has changed since"
         raise InputError(
